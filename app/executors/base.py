@@ -1,0 +1,157 @@
+"""The protocol that every backend serves, and the values that cross it.
+
+A run is submitted in two steps, so that the run's row can be claimed between them. ``create`` makes the thing that will
+run and may be repeated at will: its name is a function of the row. ``start`` begins only what never ran. Between the
+two the caller commits "submitted" by a conditional UPDATE; whoever loses that race starts nothing. That, and not a
+lock, is why a container is started at most once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+
+
+class StopMode(StrEnum):
+    """How hard to stop: ask and wait for the grace period, or kill at once."""
+
+    GRACE = "grace"
+    FORCE = "force"
+
+
+class Phase(StrEnum):
+    """Where the backend says the work stands. GONE: the backend knows nothing of it (any more)."""
+
+    CREATED = "created"
+    RUNNING = "running"
+    ENDED = "ended"
+    GONE = "gone"
+
+
+class Profile(StrEnum):
+    """How a container is confined."""
+
+    STANDARD = "standard"
+    STRICT = "strict"
+    LEGACY = "legacy"
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one run may use: MiB of memory, processors, processes, and seconds from its start."""
+
+    memory_mb: int
+    cpus: float
+    pids: int
+    timeout_seconds: int
+
+
+@dataclass(frozen=True)
+class RunRequest:
+    """Everything that a backend needs to know of one attempt of one run.
+
+    ``data_dir`` is the host folder that the tool writes to, or None. ``image_id`` pins what was resolved by
+    ``prepare``; ``image_digest`` is what the record shows for it. ``command`` empty means the image's own.
+    """
+
+    run_id: int
+    attempt: int
+    node: str
+    installation: str
+    tool: str
+    image: str
+    limits: Limits
+    command: tuple[str, ...] = ()
+    env: dict[str, str] = field(default_factory=dict)
+    data_dir: str | None = None
+    network: str = ""
+    user: str = ""
+    profile: Profile = Profile.STANDARD
+    image_id: str | None = None
+    image_digest: str | None = None
+
+    @property
+    def container_name(self) -> str:
+        """The name of this attempt, a function of the row alone."""
+        return f"mao-{self.node}-{self.run_id}-{self.attempt}"
+
+
+@dataclass(frozen=True)
+class Observation:
+    """What the backend shows now. Times are aware, in UTC, by the backend's clock."""
+
+    phase: Phase
+    exit_code: int | None = None
+    is_oom: bool = False
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class Leftover:
+    """A thing of this installation that the backend still holds."""
+
+    handle: str
+    run_id: int
+    attempt: int
+    phase: Phase
+    created_at: datetime
+
+
+class Executor(Protocol):
+    """One backend. Every method may be called again after a crash of the caller.
+
+    A handle is a short text that the backend gives and the run's row keeps. Every method raises
+    ``Unavailable`` (its child for the system) when the backend cannot be reached; the caller tries again later.
+    """
+
+    name: str
+    can_stop: bool
+    can_stream: bool
+    can_attach: bool
+
+    def prepare(self, request: RunRequest) -> RunRequest:
+        """Fetch what the run needs and pin it: give the request with ``image_id`` and ``image_digest`` set.
+
+        Raises:
+            BackendFailed: with cause ``image_missing``: there is no such image, or the registry refuses it.
+        """
+
+    def create(self, request: RunRequest) -> str:
+        """Make what will run, without starting it, and give its handle; if it was made before, give that handle.
+
+        Raises:
+            BackendFailed: the backend refuses, or something that is not ours has the name.
+        """
+
+    def start(self, handle: str) -> None:
+        """Start what was created and never ran; anything else is left as it is.
+
+        Raises:
+            BackendFailed: with cause ``tool_error``: the command is missing or cannot be executed.
+        """
+
+    def status(self, handle: str) -> Observation:
+        """Say what the backend shows now."""
+
+    def wait(self, handle: str, timeout_seconds: float) -> Observation:
+        """Block until the work ended or the time is over, then say what the backend shows."""
+
+    def output(self, handle: str, from_byte: int) -> Iterator[bytes]:
+        """Give what the tool printed, from the byte with that number on, until the tool has ended."""
+
+    def stop(self, handle: str, mode: StopMode, grace_seconds: int) -> None:
+        """Ask the work to end, kill it after the grace; with FORCE kill at once. What has ended is left as it is."""
+
+    def remove(self, handle: str) -> None:
+        """Remove all traces of it from the backend; what is gone is no error."""
+
+    def leftovers(self, installation: str, node: str) -> list[Leftover]:
+        """List everything that this installation's node ever made here and that still exists."""
+
+    def ping(self) -> str:
+        """Give the backend's version, if it answers."""

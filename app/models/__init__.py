@@ -1,0 +1,1 @@
+"""What things are: rows in PostgreSQL and entries in etcd."""

@@ -1,0 +1,32 @@
+"""A data set: a registered git repository that holds data. Stored as JSON in etcd."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A registry entry; the field names are the keys stored in etcd. An empty ``branch`` is the remote's default."""
+
+    name: str
+    url: str
+    description: str = ""
+    hub: str = ""
+    branch: str = ""
+    owner: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give the entry as JSON-ready values, the name included."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Dataset:
+        """Build an entry from stored values; keys of a later version are left out.
+
+        Raises:
+            TypeError: the URL or the name is missing.
+        """
+        known = {f.name for f in fields(cls)}
+        return cls(**{key: value for key, value in values.items() if key in known})

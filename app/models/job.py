@@ -1,0 +1,81 @@
+"""A job (what to run and when) and its firings (what became of each due instant)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import BigInteger, ForeignKey, Identity, Index, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.models.base import Base
+
+
+class MisfirePolicy(StrEnum):
+    """What to do with instants that passed while no agent was there."""
+
+    LAST = "last"
+    ALL = "all"
+    NONE = "none"
+
+
+class OverlapPolicy(StrEnum):
+    """What to do when the job's run before is not over yet."""
+
+    SKIP = "skip"
+    QUEUE = "queue"
+    REPLACE = "replace"
+
+
+class FiringOutcome(StrEnum):
+    """What became of a due instant."""
+
+    FIRED = "fired"
+    SKIPPED = "skipped"
+    MISSED = "missed"
+    PAUSED = "paused"
+
+
+class Job(Base):
+    """What to run and when. ``trigger`` is crontab text, or an ISO instant where ``is_once``.
+
+    ``next_run_at`` is the truth of the schedule: an index on it answers "what is due". It is null when the job
+    will never be due again.
+    """
+
+    __tablename__ = "jobs"
+    __table_args__ = (Index("ix_jobs_next_run_at", "next_run_at", postgresql_where=text("next_run_at is not null")),)
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    tool: Mapped[str]
+    parameters: Mapped[dict[str, Any]] = mapped_column(server_default="{}")
+    trigger: Mapped[str]
+    is_once: Mapped[bool] = mapped_column(server_default=text("false"))
+    zone: Mapped[str] = mapped_column(server_default="UTC")
+    misfire: Mapped[str] = mapped_column(server_default=MisfirePolicy.LAST.value)
+    max_age_seconds: Mapped[int]
+    overlap: Mapped[str] = mapped_column(server_default=OverlapPolicy.SKIP.value)
+    description: Mapped[str] = mapped_column(server_default="")
+    owner: Mapped[str]
+    submitter: Mapped[str]
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+    next_run_at: Mapped[datetime | None]
+    paused_at: Mapped[datetime | None]
+    pause_reason: Mapped[str | None]
+
+
+class Firing(Base):
+    """One due instant of a job. The unique index is what makes one instant fire at most one run."""
+
+    __tablename__ = "firings"
+    __table_args__ = (Index("uq_firings_job_id_due_at", "job_id", "due_at", unique=True),)
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    job_id: Mapped[str]
+    due_at: Mapped[datetime]
+    recorded_at: Mapped[datetime]
+    outcome: Mapped[str]
+    reason: Mapped[str]
+    run_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("runs.id", ondelete="SET NULL"))

@@ -1,0 +1,124 @@
+"""A run: one execution of a job, its states, and which state may follow which."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import BigInteger, ForeignKey, Identity, Index, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.models.base import Base
+
+
+class RunStatus(StrEnum):
+    """Where a run stands."""
+
+    DEFINED = "DEFINED"
+    WAITING_LOCKS = "WAITING_LOCKS"
+    PENDING_SUBMIT = "PENDING_SUBMIT"
+    SUBMITTED = "SUBMITTED"
+    RUNNING = "RUNNING"
+    ABORTING = "ABORTING"
+    SUCCEEDED = "SUCCEEDED"
+    FAILED = "FAILED"
+    ABORTED = "ABORTED"
+    IN_DOUBT = "IN_DOUBT"
+
+
+class Cause(StrEnum):
+    """Why a final run is what it is."""
+
+    OK = "ok"
+    TOOL_ERROR = "tool_error"
+    TIMEOUT = "timeout"
+    OOM = "oom"
+    CANCELLED = "cancelled"
+    IMAGE_MISSING = "image_missing"
+    DATA_UNAVAILABLE = "data_unavailable"
+    BACKEND_ERROR = "backend_error"
+    LOST = "lost"
+
+
+_S = RunStatus
+FINAL = frozenset({_S.SUCCEEDED, _S.FAILED, _S.ABORTED, _S.IN_DOUBT})
+WAITING = frozenset({_S.DEFINED, _S.WAITING_LOCKS})
+HELD = frozenset({_S.PENDING_SUBMIT, _S.SUBMITTED, _S.RUNNING, _S.ABORTING})
+"""The states in which an agent owns the run and its clone is in use."""
+
+LEGAL_CHANGES: dict[RunStatus, frozenset[RunStatus]] = {
+    _S.DEFINED: frozenset({_S.WAITING_LOCKS, _S.ABORTED}),
+    _S.WAITING_LOCKS: frozenset({_S.PENDING_SUBMIT, _S.ABORTED, _S.FAILED}),
+    _S.PENDING_SUBMIT: frozenset({_S.SUBMITTED, _S.ABORTING, _S.FAILED, _S.IN_DOUBT}),
+    _S.SUBMITTED: frozenset({_S.RUNNING, _S.ABORTING, _S.SUCCEEDED, _S.FAILED, _S.IN_DOUBT}),
+    _S.RUNNING: frozenset({_S.ABORTING, _S.SUCCEEDED, _S.FAILED, _S.IN_DOUBT}),
+    _S.ABORTING: frozenset({_S.ABORTED, _S.SUCCEEDED, _S.FAILED, _S.IN_DOUBT}),
+    _S.SUCCEEDED: frozenset(),
+    _S.FAILED: frozenset(),
+    _S.ABORTED: frozenset(),
+    _S.IN_DOUBT: frozenset({_S.SUCCEEDED, _S.FAILED, _S.ABORTED}),
+}
+
+
+def may_follow(old: RunStatus, new: RunStatus) -> bool:
+    """Tell whether a run in ``old`` may become ``new``."""
+    return new in LEGAL_CHANGES[old]
+
+
+_HELD_SQL = "status in ('PENDING_SUBMIT', 'SUBMITTED', 'RUNNING', 'ABORTING')"
+
+
+class Run(Base):
+    """One execution of a tool, from the moment that the API accepted it.
+
+    ``tool_entry`` is the registry entry as it was when the run was dispatched. ``data_dir`` is the clone that the
+    run writes to; the partial unique index forbids two runs in one clone. ``attempt`` and ``agent_epoch`` fence
+    every update: an agent that was replaced changes no row.
+    """
+
+    __tablename__ = "runs"
+    __table_args__ = (
+        Index("uq_runs_data_dir_held", "data_dir", unique=True, postgresql_where=text(_HELD_SQL)),
+        Index("ix_runs_unfinished", "status", "id", postgresql_where=text("ended_at is null")),
+        Index("ix_runs_tool_id", "tool", "id"),
+        Index("ix_runs_owner_id", "owner", "id"),
+        Index("ix_runs_job_id_id", "job_id", "id"),
+    )
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    parent_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("runs.id", ondelete="SET NULL"))
+    tool: Mapped[str]
+    tool_entry: Mapped[dict[str, Any] | None]
+    job_id: Mapped[str | None]
+    due_at: Mapped[datetime | None]
+    status: Mapped[str]
+    cause: Mapped[str | None]
+    message: Mapped[str | None]
+    waiting_for: Mapped[str | None]
+    description: Mapped[str] = mapped_column(server_default="")
+    submitter: Mapped[str]
+    owner: Mapped[str]
+    backend: Mapped[str]
+    labels: Mapped[dict[str, Any]] = mapped_column(server_default="{}")
+    parameters: Mapped[dict[str, Any]] = mapped_column(server_default="{}")
+    defined_at: Mapped[datetime]
+    submitted_at: Mapped[datetime | None]
+    started_at: Mapped[datetime | None]
+    ended_at: Mapped[datetime | None]
+    attempt: Mapped[int] = mapped_column(server_default="0")
+    node: Mapped[str | None]
+    agent_epoch: Mapped[int | None] = mapped_column(BigInteger)
+    handle: Mapped[str | None]
+    exit_code: Mapped[int | None]
+    image_digest: Mapped[str | None]
+    data_dir: Mapped[str | None]
+    baseline_tree: Mapped[str | None]
+    input_commit: Mapped[str | None]
+    output_commit: Mapped[str | None]
+    stop_requested_at: Mapped[datetime | None]
+    stop_requested_by: Mapped[str | None]
+    is_stop_forced: Mapped[bool] = mapped_column(server_default=text("false"))
+    warnings: Mapped[list[str]] = mapped_column(server_default="[]")
+    spike: Mapped[dict[str, Any] | None]
+    report: Mapped[dict[str, Any] | None]

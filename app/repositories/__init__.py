@@ -1,0 +1,1 @@
+"""Where data lives: PostgreSQL, etcd and git."""
