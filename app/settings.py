@@ -1,7 +1,7 @@
-"""Settings: ``instance/config.ini``, then ``MAO_<SECTION>_<KEY>`` in the environment; the only reader of the environment.
+"""Settings: ``instance/config.ini``, then ``MAO_<SECTION>_<KEY>``; the only reader of the environment.
 
-A secret may be named by file: ``MAO_POSTGRES_PASSWORD_FILE``, or ``password_file`` in the file. An unknown section or key
-is an error that names the nearest known one, because a misspelt limit is a limit that is not there.
+A secret may be named by file: ``MAO_POSTGRES_PASSWORD_FILE``, or ``password_file`` in the file. An unknown section or
+key is an error that names the nearest known one, because a misspelt limit is a limit that is not there.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from app.errors import Invalid, nearest
 
 @dataclass(frozen=True)
 class WorkingEnvironment:
-    """This node. ``importdir`` holds the clones; ``user`` is the operator's name; ``node`` the machine's."""
+    """The node itself. ``importdir`` holds the clones; ``user`` is the operator's name; ``node`` the machine's."""
 
     importdir: Path = Path("data")
     user: str = ""
@@ -104,7 +104,7 @@ class LimitsSettings:
 
 @dataclass(frozen=True)
 class Settings:
-    """All settings of one process, one field a section; ``instance`` is the folder that keeps this installation's state."""
+    """All settings of one process, one field a section; ``instance`` is the folder that keeps the installation's state."""
 
     instance: Path
     working_environment: WorkingEnvironment

@@ -45,7 +45,7 @@ def outcome_of(
     code = seen.exit_code
     if stopped_by and not had_ended_before_stop:
         return Outcome(RunStatus.ABORTED, Cause.CANCELLED, f"Stopped by {stopped_by}.", code)
-    if code != 0 and _ran_out_of_time(seen, timeout_seconds):
+    if _ran_out_of_time(seen, timeout_seconds):
         return Outcome(
             RunStatus.FAILED, Cause.TIMEOUT, f"Stopped after its time limit of {timeout_seconds} seconds.", code
         )

@@ -72,14 +72,14 @@ _HELD_SQL = "status in ('PENDING_SUBMIT', 'SUBMITTED', 'RUNNING', 'ABORTING')"
 class Run(Base):
     """One execution of a tool, from the moment that the API accepted it.
 
-    ``tool_entry`` is the registry entry as it was when the run was dispatched. ``data_dir`` is the clone that the
-    run writes to; the partial unique index forbids two runs in one clone. ``attempt`` and ``agent_epoch`` fence
+    ``tool_entry`` is the registry entry as it was when the run was planned. ``clone`` names the clone that the run
+    writes to; the partial unique index forbids two runs in one clone. ``attempt`` and ``agent_epoch`` fence
     every update: an agent that was replaced changes no row.
     """
 
     __tablename__ = "runs"
     __table_args__ = (
-        Index("uq_runs_data_dir_held", "data_dir", unique=True, postgresql_where=text(_HELD_SQL)),
+        Index("uq_runs_clone_held", "clone", unique=True, postgresql_where=text(_HELD_SQL)),
         Index("ix_runs_unfinished", "status", "id", postgresql_where=text("ended_at is null")),
         Index("ix_runs_tool_id", "tool", "id"),
         Index("ix_runs_owner_id", "owner", "id"),
@@ -112,7 +112,9 @@ class Run(Base):
     handle: Mapped[str | None]
     exit_code: Mapped[int | None]
     image_digest: Mapped[str | None]
-    data_dir: Mapped[str | None]
+    clone: Mapped[str | None]
+    data_url: Mapped[str | None]
+    data_branch: Mapped[str | None]
     baseline_tree: Mapped[str | None]
     input_commit: Mapped[str | None]
     output_commit: Mapped[str | None]

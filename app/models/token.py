@@ -31,7 +31,7 @@ class Permission(StrEnum):
     WEBHOOK_UPDATE_STATUS = "webhook_update_status"
     WEBHOOK_IDENTIFICATION_KEYS = "webhook_identification_keys"
     WEBHOOK_GET_FILES = "webhook_get_files"
-    SECURITY_TOKEN_WRITE = "security_token_write"
+    SECURITY_TOKEN_WRITE = "security_token_write"  # noqa: S105
     REGISTRY_WRITE = "registry_write"
     REGISTRY_ADMIN = "registry_admin"
     DATASET_WRITE = "dataset_write"

@@ -1,0 +1,142 @@
+"""The door to PostgreSQL: engine, transactions, migrations, and the translation of driver errors."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import alembic.command
+import alembic.config
+from sqlalchemy import Engine, create_engine, text
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.orm import Session, sessionmaker
+
+import migrations
+from app.errors import AlreadyExists, DatabaseDown, Invalid, Locked, MaoError
+
+_BROKEN_CONSTRAINTS: dict[str, MaoError] = {
+    "uq_runs_clone_held": Locked("Another run holds the clone."),
+    "pk_run_output": AlreadyExists("These bytes of output are stored already."),
+    "uq_firings_job_id_due_at": AlreadyExists("This instant has fired already."),
+}
+_MIGRATION_LOCK = 0x4D414F01
+
+
+class Database:
+    """Gives transactions. Nothing connects before the first one.
+
+    ``statement_timeout_seconds`` ends any statement that hangs; connections are checked before use, so that a
+    restarted server is no error of the next request.
+    """
+
+    def __init__(self, url: str, *, pool_size: int = 5, statement_timeout_seconds: float = 10.0) -> None:
+        self.url = url
+        self._pool_size = pool_size
+        self._statement_timeout_ms = int(statement_timeout_seconds * 1000)
+        self._engine: Engine | None = None
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def transaction(self) -> Iterator[Session]:
+        """Give a session that commits at the end of the block, or rolls back on an error.
+
+        Raises:
+            DatabaseDown: PostgreSQL does not answer, or refuses to work (its disk is full, it is starting).
+            Conflict: a constraint forbids it; which child depends on the constraint.
+            Invalid: a value does not fit its column.
+        """
+        with _translated(), self._sessions().begin() as session:
+            yield session
+
+    def ping(self) -> str:
+        """Give the server's version.
+
+        Raises:
+            DatabaseDown: it does not answer.
+        """
+        with self.transaction() as session:
+            return str(session.scalar(text("show server_version")))
+
+    def close(self) -> None:
+        """Close every idle connection."""
+        if self._engine is not None:
+            self._engine.dispose()
+
+    def _sessions(self) -> sessionmaker[Session]:
+        with self._lock:
+            if self._engine is None:
+                self._engine = _engine(self.url, self._pool_size, self._statement_timeout_ms)
+        return sessionmaker(self._engine, expire_on_commit=False)
+
+
+def connect_arguments(statement_timeout_ms: int) -> dict[str, Any]:
+    """Give libpq options under which a server that vanished is noticed within seconds."""
+    return {
+        "connect_timeout": 3,
+        "keepalives_idle": 5,
+        "keepalives_interval": 2,
+        "keepalives_count": 3,
+        "tcp_user_timeout": 8000,
+        "options": f"-c statement_timeout={statement_timeout_ms} -c lock_timeout=5000 -c timezone=UTC",
+    }
+
+
+def _engine(url: str, pool_size: int, statement_timeout_ms: int) -> Engine:
+    return create_engine(
+        url,
+        pool_size=pool_size,
+        max_overflow=20,
+        pool_timeout=5,
+        pool_pre_ping=True,
+        connect_args=connect_arguments(statement_timeout_ms),
+    )
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except IntegrityError as error:
+        raise _conflict(error) from error
+    except DataError as error:
+        raise Invalid("A value does not fit where it is to be stored.") from error
+    except (DBAPIError, PoolTimeout) as error:
+        raise DatabaseDown("PostgreSQL does not answer.", hint="It is tried again; see the server's log.") from error
+
+
+def _conflict(error: IntegrityError) -> MaoError:
+    name = getattr(getattr(error.orig, "diag", None), "constraint_name", None)
+    known = _BROKEN_CONSTRAINTS.get(name or "")
+    if known is None:
+        return AlreadyExists(f"What is stored forbids it ({name}).")
+    return type(known)(known.message)
+
+
+def migrate(url: str) -> None:
+    """Bring the database at ``url`` to the newest schema; two at once wait for each other.
+
+    Raises:
+        DatabaseDown: PostgreSQL does not answer.
+        Invalid: the database holds a schema that this version does not know.
+    """
+    engine = create_engine(url, connect_args=connect_arguments(60_000))
+    config = alembic.config.Config()
+    config.set_main_option("script_location", str(Path(migrations.__file__).parent))
+    try:
+        with _translated(), engine.begin() as connection:
+            connection.execute(text("select pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
+            config.attributes["connection"] = connection
+            alembic.command.upgrade(config, "head")
+    except alembic.util.CommandError as error:
+        raise Invalid(
+            f"The database's schema is not one that this version knows: {error}.",
+            hint="Install the version that wrote it, or a later one.",
+        ) from error
+    except SQLAlchemyError as error:
+        raise DatabaseDown("PostgreSQL does not answer.") from error
+    finally:
+        engine.dispose()

@@ -1,0 +1,96 @@
+"""Jobs and firings in PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import delete, func, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from app.clock import utc_now
+from app.errors import NotFound, nearest
+from app.models.job import Firing, FiringOutcome, Job
+from app.models.run import Run
+
+JOB_CHANNEL = "mao_job"
+"""Told when a job was added or changed, so that the clock looks again at what is due next."""
+
+
+class JobRepository:
+    """Queries about jobs, over one session; never commits."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def find(self, job_id: str, *, is_locked: bool = False) -> Job | None:
+        """Give the job, or None; with ``is_locked`` nobody else can change it before the transaction ends."""
+        query = select(Job).where(Job.id == job_id)
+        return self._session.scalar(query.with_for_update() if is_locked else query)
+
+    def get(self, job_id: str, *, is_locked: bool = False) -> Job:
+        """Give the job.
+
+        Raises:
+            NotFound: there is none; the nearest known one is named.
+        """
+        job = self.find(job_id, is_locked=is_locked)
+        if job is None:
+            known = self._session.scalars(select(Job.id).order_by(Job.id).limit(1000))
+            raise NotFound(f"There is no job '{job_id}'.", hint=nearest(job_id, known))
+        return job
+
+    def add(self, job: Job) -> None:
+        """Store a new job."""
+        self._session.add(job)
+        self._session.flush()
+
+    def remove(self, job_id: str) -> None:
+        """Delete a job; its firings stay."""
+        self._session.execute(delete(Job).where(Job.id == job_id))
+
+    def list(self, *, after: str = "", limit: int = 100) -> Sequence[tuple[Job, int | None]]:
+        """Give jobs in the order of their ids, beginning behind ``after``, each with the number of its last run."""
+        last_run = select(func.max(Run.id)).where(Run.job_id == Job.id).scalar_subquery()
+        rows = self._session.execute(select(Job, last_run).where(Job.id > after).order_by(Job.id).limit(limit))
+        return [(job, run_id) for job, run_id in rows]
+
+    def last_run(self, job_id: str) -> int | None:
+        """Give the number of a job's newest run, or None."""
+        return self._session.scalar(select(func.max(Run.id)).where(Run.job_id == job_id))
+
+    def due(self, now: datetime, limit: int = 100) -> Sequence[Job]:
+        """Take up to ``limit`` jobs that are due, the longest overdue first; others skip the ones taken."""
+        return list(
+            self._session.scalars(
+                select(Job)
+                .where(Job.next_run_at <= now)
+                .order_by(Job.next_run_at)
+                .limit(limit)
+                .with_for_update(skip_locked=True)
+            )
+        )
+
+    def next_due_at(self) -> datetime | None:
+        """Give the earliest instant at which any job is due."""
+        return self._session.scalar(
+            select(Job.next_run_at).where(Job.next_run_at.is_not(None)).order_by(Job.next_run_at).limit(1)
+        )
+
+    def record(self, job_id: str, due_at: datetime, outcome: FiringOutcome, reason: str) -> int | None:
+        """Store what became of a due instant and give the row's number, or None where it is recorded already."""
+        row = {"job_id": job_id, "due_at": due_at, "recorded_at": utc_now(), "outcome": outcome, "reason": reason}
+        statement = insert(Firing).values(row).on_conflict_do_nothing(index_elements=["job_id", "due_at"])
+        return self._session.scalar(statement.returning(Firing.id))
+
+    def firings(self, job_id: str, *, after: datetime | None = None, limit: int = 100) -> Sequence[Firing]:
+        """Give a job's firings, newest first, beginning behind (earlier than) ``after``."""
+        query = select(Firing).where(Firing.job_id == job_id)
+        if after is not None:
+            query = query.where(Firing.due_at < after)
+        return list(self._session.scalars(query.order_by(Firing.due_at.desc()).limit(limit)))
+
+    def announce(self) -> None:
+        """Wake the clock when this transaction commits."""
+        self._session.execute(select(func.pg_notify(JOB_CHANNEL, "")))

@@ -1,0 +1,230 @@
+"""Runs and their event log. A run's status changes in one function only: ``RunRepository.change``."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, func, insert, select, text, update
+from sqlalchemy.orm import Session, aliased
+
+from app.clock import utc_now
+from app.errors import NotFound, WrongState
+from app.models.event import RunEvent
+from app.models.run import FINAL, HELD, Run, RunStatus, may_follow
+
+RUN_CHANNEL = "mao_run"
+"""Every change of a run's status is told here, as ``<run id>:<new status>``."""
+
+
+class RunRepository:
+    """Queries about runs, over one session; never commits."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def add(self, run: Run, *, actor: str) -> Run:
+        """Store a new run, with the first row of its log; its number is set afterwards."""
+        self._session.add(run)
+        self._session.flush()
+        self._log(run.id, None, RunStatus(run.status), actor, None)
+        return run
+
+    def get(self, run_id: int, *, owner: str | None = None) -> Run:
+        """Give a run; with ``owner`` only one of that owner's.
+
+        Raises:
+            NotFound: there is none, or it is somebody else's.
+        """
+        run = self._session.get(Run, run_id) if abs(run_id) < 2**63 else None
+        if run is None or (owner is not None and run.owner != owner):
+            raise NotFound(f"There is no run {run_id}.", hint="List the runs with: maoctl run list")
+        return run
+
+    def list(
+        self,
+        *,
+        tool: str | None = None,
+        statuses: Collection[RunStatus] | None = None,
+        owner: str | None = None,
+        job_id: str | None = None,
+        after: int | None = None,
+        limit: int = 100,
+    ) -> Sequence[Run]:
+        """Give runs, newest first, beginning behind the run numbered ``after``."""
+        wanted: list[ColumnElement[bool]] = []
+        if tool is not None:
+            wanted.append(Run.tool == tool)
+        if statuses is not None:
+            wanted.append(Run.status.in_(statuses))
+        if owner is not None:
+            wanted.append(Run.owner == owner)
+        if job_id is not None:
+            wanted.append(Run.job_id == job_id)
+        if after is not None:
+            wanted.append(Run.id < after)
+        return list(self._session.scalars(select(Run).where(*wanted).order_by(Run.id.desc()).limit(limit)))
+
+    def change(
+        self,
+        run_id: int,
+        old: RunStatus,
+        new: RunStatus,
+        *,
+        actor: str,
+        cause: str | None = None,
+        epoch: int | None = None,
+        **values: Any,
+    ) -> bool:
+        """Move a run from ``old`` to ``new`` by one conditional UPDATE, and log it; give whether the row changed.
+
+        With ``epoch`` the row changes only while that agent's epoch owns it. ``values`` are further columns to set.
+
+        Raises:
+            WrongState: no run may ever go from ``old`` to ``new``.
+        """
+        if not may_follow(old, new):
+            raise WrongState(f"A run that is {old} cannot become {new}.")
+        row = {"status": new, **values}
+        if cause is not None:
+            row["cause"] = cause
+        if new in FINAL:
+            row |= {"waiting_for": None, "ended_at": values.get("ended_at") or utc_now()}
+        statement = update(Run).where(Run.id == run_id, Run.status == old)
+        if epoch is not None:
+            statement = statement.where(Run.agent_epoch == epoch)
+        if self._session.execute(statement.values(row).returning(Run.id)).first() is None:
+            return False
+        self._log(run_id, old, new, actor, cause)
+        return True
+
+    def set(self, run_id: int, *, epoch: int | None = None, **values: Any) -> bool:
+        """Set columns other than the status; with ``epoch`` only while that agent's epoch owns the run."""
+        statement = update(Run).where(Run.id == run_id)
+        if epoch is not None:
+            statement = statement.where(Run.agent_epoch == epoch)
+        return self._session.execute(statement.values(values).returning(Run.id)).first() is not None
+
+    def unplanned(self, limit: int = 100) -> Sequence[Run]:
+        """Give waiting runs whose registry entry was not read yet, oldest first."""
+        return list(
+            self._session.scalars(
+                select(Run)
+                .where(Run.status == RunStatus.WAITING_LOCKS, Run.tool_entry.is_(None))
+                .order_by(Run.id)
+                .limit(limit)
+            )
+        )
+
+    def count_held(self, node: str) -> int:
+        """Count the runs that occupy a slot of this node."""
+        return (
+            self._session.scalar(
+                select(func.count())
+                .select_from(Run)
+                .where(Run.node == node, Run.status.in_(HELD), Run.ended_at.is_(None))
+            )
+            or 0
+        )
+
+    def claim(self, *, node: str, epoch: int, limit: int) -> Sequence[Run]:
+        """Take up to ``limit`` waiting runs for this agent, oldest first, and begin a new attempt of each.
+
+        Left waiting are runs whose clone is in use, and runs behind an unfinished run of the same job.
+        """
+        earlier, holder = aliased(Run), aliased(Run)
+        queue = (
+            select(Run)
+            .where(
+                Run.status == RunStatus.WAITING_LOCKS,
+                Run.ended_at.is_(None),
+                Run.tool_entry.is_not(None),
+                ~select(holder.id).where(holder.clone == Run.clone, holder.status.in_(HELD)).exists(),
+                ~select(earlier.id)
+                .where(earlier.job_id == Run.job_id, earlier.id < Run.id, earlier.ended_at.is_(None))
+                .exists(),
+            )
+            .order_by(Run.id)
+            .limit(limit)
+            .with_for_update(skip_locked=True, of=Run)
+        )
+        claimed: list[Run] = []
+        clones: set[str] = set()
+        for run in self._session.scalars(queue):
+            if run.clone is not None and run.clone in clones:
+                continue
+            clones.add(run.clone or "")
+            taken: dict[str, Any] = {
+                "node": node,
+                "agent_epoch": epoch,
+                "attempt": run.attempt + 1,
+                "waiting_for": None,
+            }
+            if self.change(run.id, RunStatus.WAITING_LOCKS, RunStatus.PENDING_SUBMIT, actor=f"agent@{node}", **taken):
+                claimed.append(run)
+        return claimed
+
+    def adopt(self, node: str, epoch: int) -> Sequence[int]:
+        """Make every live run of this node the property of ``epoch``; give their numbers."""
+        return list(
+            self._session.scalars(
+                update(Run)
+                .where(Run.node == node, Run.status.in_(HELD), Run.ended_at.is_(None))
+                .values(agent_epoch=epoch)
+                .returning(Run.id)
+            )
+        )
+
+    def held(self, node: str) -> Sequence[tuple[int, RunStatus]]:
+        """Give number and status of every live run of this node."""
+        rows = self._session.execute(
+            select(Run.id, Run.status).where(Run.node == node, Run.status.in_(HELD), Run.ended_at.is_(None))
+        )
+        return [(run_id, RunStatus(status)) for run_id, status in rows]
+
+    def attempts(self, run_ids: Sequence[int]) -> dict[int, tuple[RunStatus, int]]:
+        """Give status and attempt of those of the runs that exist."""
+        rows = self._session.execute(select(Run.id, Run.status, Run.attempt).where(Run.id.in_(run_ids)))
+        return {run_id: (RunStatus(status), attempt) for run_id, status, attempt in rows}
+
+    def explain_waiting(self) -> None:
+        """Write on every waiting run what it waits for: a clone in use, an earlier run of its job, or a slot."""
+        self._session.execute(_EXPLAIN)
+
+    def live_of_job(self, job_id: str) -> Sequence[Run]:
+        """Give the unfinished runs of a job."""
+        return list(
+            self._session.scalars(select(Run).where(Run.job_id == job_id, Run.ended_at.is_(None)).order_by(Run.id))
+        )
+
+    def holder_of(self, clone: str) -> int | None:
+        """Give the number of the run that has the clone in use, or None."""
+        return self._session.scalar(select(Run.id).where(Run.clone == clone, Run.status.in_(HELD)))
+
+    def events(self, run_id: int) -> Sequence[RunEvent]:
+        """Give a run's log, oldest first."""
+        return list(
+            self._session.scalars(select(RunEvent).where(RunEvent.run_id == run_id).order_by(RunEvent.id).limit(1000))
+        )
+
+    def _log(self, run_id: int, old: RunStatus | None, new: RunStatus, actor: str, cause: str | None) -> None:
+        row = {"run_id": run_id, "at": utc_now(), "from_status": old, "to_status": new, "actor": actor, "cause": cause}
+        self._session.execute(insert(RunEvent).values(row))
+        self._session.execute(select(func.pg_notify(RUN_CHANNEL, f"{run_id}:{new}")))
+
+
+_EXPLAIN = text("""
+    with explained as (
+        select r.id, coalesce(
+            case when r.tool_entry is null then 'registry: the tool''s entry is not read yet' end,
+            (select 'lock: clone ' || r.clone || ' held by run ' || h.id from runs h
+              where h.clone = r.clone and h.status in ('PENDING_SUBMIT', 'SUBMITTED', 'RUNNING', 'ABORTING') limit 1),
+            (select 'job: run ' || e.id || ' of the same job comes first' from runs e
+              where e.job_id = r.job_id and e.id < r.id and e.ended_at is null order by e.id limit 1),
+            'slot: every slot of the node is taken'
+        ) as reason
+        from runs r where r.status = 'WAITING_LOCKS' and r.ended_at is null order by r.id limit 1000
+    )
+    update runs set waiting_for = explained.reason from explained
+     where runs.id = explained.id and runs.status = 'WAITING_LOCKS' and waiting_for is distinct from explained.reason
+""")

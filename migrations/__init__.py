@@ -1,0 +1,1 @@
+"""Alembic's scripts. Expand, then contract: an old agent and a new API run side by side."""

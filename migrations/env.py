@@ -1,0 +1,20 @@
+"""Run the migrations on the connection that ``app.repositories.database.migrate`` hands over."""
+
+from __future__ import annotations
+
+from alembic import context
+
+from app.models.agent import Agent
+from app.models.base import Base
+from app.models.clone import Clone
+from app.models.event import RunEvent
+from app.models.job import Job
+from app.models.notification import Notification
+from app.models.output import OutputChunk
+from app.models.run import Run
+from app.models.token import Token
+
+TABLES = (Agent, Clone, RunEvent, Job, Notification, OutputChunk, Run, Token)
+
+context.configure(connection=context.config.attributes["connection"], target_metadata=Base.metadata, compare_type=True)
+context.run_migrations()
