@@ -42,7 +42,7 @@ EXTRAS = {
 setup(
     name="mao-orchestrator",
     version=VERSION,
-    description="Run data-collecting containers on a schedule, publish what they find, and hear the same day when it is wrong",
+    description="Run data-collecting containers on a schedule, publish what they find, and judge it the same day",
     long_description=(HERE / "README.md").read_text(encoding="utf-8") if (HERE / "README.md").exists() else "",
     long_description_content_type="text/markdown",
     license="Apache-2.0",

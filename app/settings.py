@@ -104,7 +104,7 @@ class LimitsSettings:
 
 @dataclass(frozen=True)
 class Settings:
-    """All settings of one process, one field a section; ``instance`` is the folder that keeps the installation's state."""
+    """All settings of one process, one field a section; ``instance`` is the folder that keeps its state."""
 
     instance: Path
     working_environment: WorkingEnvironment
@@ -149,6 +149,22 @@ def load(environ: Mapping[str, str] | None = None, instance: Path | None = None)
         given.setdefault(section, {}).update(values)
     built = {name: _build(name, kind, given.get(name, {}), folder) for name, kind in _SECTIONS.items()}
     return Settings(instance=folder, **{**built, "working_environment": _completed(built, folder, environ)})
+
+
+def child_environment(settings: Settings, environ: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Give the environment in which a child process loads exactly these settings.
+
+    Secrets travel in it and not in arguments, because everyone on the machine can read a process's arguments.
+    """
+    environ = os.environ if environ is None else environ
+    prefixes = tuple(f"MAO_{section.upper()}_" for section in _SECTIONS)
+    kept = {name: value for name, value in environ.items() if not name.startswith(prefixes)}
+    ours = {
+        f"MAO_{section.upper()}_{f.name.upper()}": str(getattr(getattr(settings, section), f.name))
+        for section, kind in _SECTIONS.items()
+        for f in fields(kind)
+    }
+    return {**kept, **ours, "MAO_INSTANCE": str(settings.instance)}
 
 
 def _completed(built: dict[str, Any], folder: Path, environ: Mapping[str, str]) -> WorkingEnvironment:

@@ -64,7 +64,8 @@ class Child:
             stdin=subprocess.DEVNULL,
             # A session of its own: Ctrl-C in the terminal must reach only the parent, which stops things in order.
             start_new_session=True,
-            preexec_fn=die_with_parent,  # noqa: PLW1509 - this process has no other thread.
+            # Safe here, because this process has no other thread.
+            preexec_fn=die_with_parent,
         )
         self._started_at = self._clock()
 
@@ -81,9 +82,7 @@ class Child:
     def _mourn(self, now: float, status: int) -> None:
         if now - self._started_at >= STEADY_SECONDS:
             self._delay = FIRST_DELAY_SECONDS
-        _LOG.error(
-            "%s ended with status %s; it is started again in %.1f s.", self.command.name, status, self._delay
-        )
+        _LOG.error("%s ended with status %s; it is started again in %.1f s.", self.command.name, status, self._delay)
         self.deaths += 1
         self._process = None
         self._next_start_at = now + self._delay

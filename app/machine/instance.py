@@ -79,6 +79,7 @@ def write_connection(instance: Path, connection: Connection) -> None:
     parser[_SECTION] = {"url": connection.url, "token": connection.token}
     unfinished = instance / f".{CONNECTION_NAME}.new"
     unfinished.unlink(missing_ok=True)
-    with open(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+    unfinished.touch(mode=0o600, exist_ok=False)
+    with unfinished.open("w", encoding="utf-8") as file:
         parser.write(file)
     unfinished.replace(instance / CONNECTION_NAME)

@@ -91,7 +91,7 @@ every_source = pytest.mark.parametrize("source", SOURCES, ids=lambda source: sou
 
 
 def imports(source: Source) -> Iterator[str]:
-    """Give every imported name, also those inside functions; `from a import b` counts as `a.b` where that is a module."""
+    """Give every imported name, also those inside functions; `from a import b` is `a.b` where that is a module."""
     for node in ast.walk(source.tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
