@@ -26,7 +26,7 @@ class AgentRepository:
         row = {"node": node, "epoch": 1, "version": __version__, "started_at": now, "seen_at": now}
         statement = insert(Agent).values(row)
         newer = {**row, "epoch": Agent.epoch + 1}
-        epoch = self._session.scalar(
+        epoch: int | None = self._session.scalar(
             statement.on_conflict_do_update(index_elements=["node"], set_=newer).returning(Agent.epoch)
         )
         assert epoch is not None

@@ -105,6 +105,10 @@ class RunRepository:
             statement = statement.where(Run.agent_epoch == epoch)
         return self._session.execute(statement.values(values).returning(Run.id)).first() is not None
 
+    def wake(self, run_id: int, status: RunStatus) -> None:
+        """Tell the listeners of this run to look at it when the transaction commits."""
+        self._session.execute(select(func.pg_notify(RUN_CHANNEL, f"{run_id}:{status}")))
+
     def unplanned(self, limit: int = 100) -> Sequence[Run]:
         """Give waiting runs whose registry entry was not read yet, oldest first."""
         return list(
@@ -210,7 +214,7 @@ class RunRepository:
     def _log(self, run_id: int, old: RunStatus | None, new: RunStatus, actor: str, cause: str | None) -> None:
         row = {"run_id": run_id, "at": utc_now(), "from_status": old, "to_status": new, "actor": actor, "cause": cause}
         self._session.execute(insert(RunEvent).values(row))
-        self._session.execute(select(func.pg_notify(RUN_CHANNEL, f"{run_id}:{new}")))
+        self.wake(run_id, new)
 
 
 _EXPLAIN = text("""

@@ -1,0 +1,126 @@
+"""PostgreSQL's LISTEN: what wakes the agent and the callers that wait for a run."""
+
+from __future__ import annotations
+
+import logging
+import select
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import psycopg2
+import psycopg2.extensions
+
+from app.errors import DatabaseDown
+from app.models.run import FINAL
+from app.repositories.database import connect_arguments
+from app.repositories.runs import RUN_CHANNEL
+
+log = logging.getLogger(__name__)
+_RECONNECT_SECONDS = 0.5
+_LEADER_LOCK = 0x4D414F02
+_CHECK_TIMEOUT_MS = 5000
+
+
+class Channel:
+    """One connection of its own that listens.
+
+    Raises:
+        DatabaseDown: from every method, when the connection is lost or cannot be made.
+    """
+
+    def __init__(self, url: str, channels: Sequence[str]) -> None:
+        try:
+            dsn = url.replace("postgresql+psycopg2://", "postgresql://", 1)
+            self._connection = psycopg2.connect(dsn, **connect_arguments(_CHECK_TIMEOUT_MS))
+            self._connection.autocommit = True
+            with self._connection.cursor() as cursor:
+                for channel in channels:
+                    cursor.execute(f"listen {channel}")
+        except psycopg2.Error as error:
+            raise DatabaseDown("PostgreSQL does not answer.") from error
+
+    def wait(self, timeout_seconds: float) -> list[tuple[str, str]]:
+        """Give what was told, as (channel, payload), as soon as there is something or the time is over."""
+        try:
+            if not select.select([self._connection], [], [], timeout_seconds)[0]:
+                return []
+            self._connection.poll()
+            told = [(notice.channel, notice.payload) for notice in self._connection.notifies]
+            self._connection.notifies.clear()
+        except (psycopg2.Error, OSError, ValueError) as error:
+            raise DatabaseDown("The connection to PostgreSQL was lost.") from error
+        return told
+
+    def check(self) -> None:
+        """Ask the server for a sign of life."""
+        self._ask("select 1")
+
+    def try_to_lead(self) -> bool:
+        """Take the lock that one agent holds at a time; it falls with this connection."""
+        return self._ask("select pg_try_advisory_lock(%s)", _LEADER_LOCK)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()
+
+    def _ask(self, question: str, *values: int) -> bool:
+        try:
+            with self._connection.cursor() as cursor:
+                cursor.execute(question, values)
+                row = cursor.fetchone()
+        except psycopg2.Error as error:
+            raise DatabaseDown("The connection to PostgreSQL was lost.") from error
+        return bool(row and row[0])
+
+
+class RunChanges:
+    """Wakes those who wait for a run to become final. The listening thread begins with the first of them."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._lock = threading.Lock()
+        self._waiting: dict[int, list[threading.Event]] = {}
+        self._thread: threading.Thread | None = None
+
+    @contextmanager
+    def subscribe(self, run_id: int) -> Iterator[threading.Event]:
+        """Give an event that is set when the run becomes final (or when it may have, unseen by us)."""
+        event = threading.Event()
+        with self._lock:
+            self._waiting.setdefault(run_id, []).append(event)
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._listen, name="run-changes", daemon=True)
+                self._thread.start()
+        try:
+            yield event
+        finally:
+            with self._lock:
+                self._waiting[run_id].remove(event)
+                if not self._waiting[run_id]:
+                    del self._waiting[run_id]
+
+    def _listen(self) -> None:
+        while True:
+            try:
+                channel = Channel(self._url, [RUN_CHANNEL])
+                self._wake_all()
+                while True:
+                    for _, payload in channel.wait(60.0):
+                        self._tell(payload)
+            except DatabaseDown:
+                log.warning("Waiting callers poll until PostgreSQL is back.")
+                threading.Event().wait(_RECONNECT_SECONDS)
+
+    def _tell(self, payload: str) -> None:
+        run_id, _, status = payload.partition(":")
+        if status in FINAL:
+            with self._lock:
+                for event in self._waiting.get(int(run_id), ()):
+                    event.set()
+
+    def _wake_all(self) -> None:
+        with self._lock:
+            for events in self._waiting.values():
+                for event in events:
+                    event.set()

@@ -1,0 +1,48 @@
+"""What a run will do: read from the tool's registry entry, when the run is accepted or when its job has fired."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from app.executors.selection import choose
+from app.repositories.registry import Registry
+
+from app.models.names import NAME_PATTERN
+from app.models.tool import Tool
+
+PARAMETERS = ("command", "env", "publish", "timeout_seconds")
+"""What a run or a job may set in place of the tool's entry."""
+
+
+class Planner:
+    """Turns a tool's entry into the columns of a run."""
+
+    def __init__(self, registry: Registry, backends: Sequence[str]) -> None:
+        self._registry = registry
+        self._backends = tuple(backends)
+
+    def plan(self, tool_name: str, labels: dict[str, str] | None = None) -> dict[str, Any]:
+        """Give the columns that the registry decides: entry, labels, backend and data.
+
+        Raises:
+            NotFound: no such tool, or no such data set behind its ``data_repo``.
+            Invalid: no backend of this node serves the labels.
+        """
+        tool, _ = self._registry.get_tool(tool_name)
+        merged = {**tool.labels, **(labels or {})}
+        return {
+            "tool_entry": tool.to_dict(),
+            "labels": merged,
+            "backend": choose(merged, self._backends),
+            **self._data_of(tool),
+        }
+
+    def _data_of(self, tool: Tool) -> dict[str, Any]:
+        if not tool.data_repo:
+            return {"clone": None, "data_url": None, "data_branch": None}
+        if re.fullmatch(NAME_PATTERN, tool.data_repo):
+            dataset, _ = self._registry.get_dataset(tool.data_repo)
+            return {"clone": dataset.name, "data_url": dataset.url, "data_branch": dataset.branch}
+        return {"clone": tool.name, "data_url": tool.data_repo, "data_branch": ""}
