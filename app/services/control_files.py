@@ -1,0 +1,170 @@
+"""The control metrics that a tool left in its data folder: one file a run, its first cell the number.
+
+The files come from a container, so nothing in them is taken on trust: only their head is read, links are not followed,
+and whatever is not a plain finite number has the value None and a reason.
+"""
+
+from __future__ import annotations
+
+import errno
+import math
+import os
+import re
+import stat
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from app.errors import BackendFailed
+from app.models.run import Cause
+from app.spike import Verdict, judge, no_metric
+
+PATTERN = "control-*.csv"
+MOST_FILES = 1000
+HEAD_BYTES = 2**16
+TEXT_LENGTH = 100
+"""A longer first cell is cut for display and is no number."""
+
+# A FIFO without a writer would block the open for ever; a link could name any file of the host.
+_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_LINE_END = re.compile(r"[\r\n]+")
+_CELL = re.compile(r"""[ ]*(?:"([^"]*)"|'([^']*)'|([^,;\t]*))""")
+_CELL_ENDS = (b",", b";", b"\t", b"\n", b"\r")
+_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
+_NOT_FINITE = re.compile(r"[+-]?(nan|inf|infinity)", re.IGNORECASE)
+_DATE_OR_NUMBER = re.compile(
+    r"""
+    (?<![0-9]) (?P<year>(?:19|20)[0-9]{2})
+    (?: (?P<month>0[1-9]|1[0-2]) (?P<day>0[1-9]|[12][0-9]|3[01])
+      | [-_.] (?P<month_apart>0?[1-9]|1[0-2]) [-_.] (?P<day_apart>0?[1-9]|[12][0-9]|3[01]) )
+    (?: [T_ -]? (?P<hour>[01][0-9]|2[0-3]) [-_.:]? (?P<minute>[0-5][0-9]) (?: [-_.:]? (?P<second>[0-5][0-9]) )? )?
+    (?![0-9])
+    | [0-9]+
+    """,
+    re.VERBOSE,
+)
+
+
+@dataclass(frozen=True)
+class Metric:
+    """The first cell as the file has it, and its value; ``reason`` says why the value is None."""
+
+    text: str
+    value: float | None
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class ControlSeries:
+    """The metrics up to the one that this run wrote, oldest first.
+
+    ``snapshots`` counts the files; ``values`` has the last 1,000 of them. ``current_text`` is the newest cell as its
+    file has it, None where this run wrote none.
+    """
+
+    snapshots: int
+    values: list[float | None]
+    current_text: str | None
+
+
+def read_control_metric(path: Path) -> Metric:
+    """Read the number in the first cell of a control file, or in the next line where the first is a header."""
+    try:
+        head = _head(path)
+    except OSError as error:
+        return Metric("", None, "is a link" if error.errno == errno.ELOOP else f"cannot be read: {error.strerror}")
+    if head is None:
+        return Metric("", None, "is not a regular file")
+    lines = [line for line in _LINE_END.split(head.decode("utf-8-sig", "replace")) if line.strip()]
+    cells = [_first_cell(line) for line in lines[:2]]
+    if not cells:
+        return Metric("", None, "is empty")
+    number = next((cell for cell in cells if _NUMBER.fullmatch(cell) or _NOT_FINITE.fullmatch(cell)), None)
+    if number is None or len(number) > TEXT_LENGTH:
+        return Metric(cells[-1][:TEXT_LENGTH], None, "does not begin with a number")
+    if not math.isfinite(value := float(number)):
+        return Metric(number, None, "does not begin with a finite number")
+    return Metric(number, value)
+
+
+def order_key(name: str) -> tuple[tuple[int, ...], str]:
+    """Give what control files are sorted by: the dates and numbers in the name, from left to right, then the name.
+
+    ``2019-9-29``, ``2019_09_29`` and ``20190929`` are the same date; a time of day may follow a date.
+    """
+    return tuple(number for found in _DATE_OR_NUMBER.finditer(name) for number in _numbers(found)), name
+
+
+def control_series(folder: Path, written: Collection[str]) -> ControlSeries:
+    """Read the series that ends with what this run wrote; ``written`` has the paths in ``folder`` that it added or changed.
+
+    Where it wrote several, the newest by name counts. Files that are ordered behind it are left out.
+
+    Raises:
+        BackendFailed: with cause ``data_unavailable``: the folder cannot be read.
+    """
+    names = sorted(_control_files(folder), key=order_key)
+    current = max(set(written).intersection(names), key=order_key, default=None)
+    if current is None:
+        return ControlSeries(len(names), [], None)
+    names = names[: names.index(current) + 1]
+    metrics = [read_control_metric(folder / name) for name in names[-MOST_FILES:]]
+    return ControlSeries(len(names), [metric.value for metric in metrics], metrics[-1].text)
+
+
+def judge_series(series: ControlSeries, method: str, parameters: Mapping[str, float] | None = None) -> Verdict:
+    """Judge what this run wrote by the files before it.
+
+    Raises:
+        ValueError: the method or a parameter is not what ``app.spike`` knows.
+    """
+    if series.current_text is None:
+        return no_metric(series.snapshots, method)
+    return replace(judge(series.values, method, parameters), snapshots=series.snapshots)
+
+
+def _control_files(folder: Path) -> list[str]:
+    try:
+        with os.scandir(folder) as entries:
+            return [
+                entry.name
+                for entry in entries
+                if fnmatchcase(entry.name, PATTERN) and not entry.is_dir(follow_symlinks=False)
+            ]
+    except OSError as error:
+        raise BackendFailed(
+            f"The data directory cannot be read: {error.strerror}.",
+            cause=Cause.DATA_UNAVAILABLE,
+            hint="Check that the clone still exists and belongs to the agent's user.",
+        ) from error
+
+
+def _head(path: Path) -> bytes | None:
+    descriptor = os.open(path, _FLAGS)
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            return None
+        head = os.read(descriptor, HEAD_BYTES)
+    finally:
+        os.close(descriptor)
+    if len(head) < HEAD_BYTES:
+        return head
+    # The last cell of a head may be a part of a cell; half a number would be a wrong number.
+    return head[: max(head.rfind(end) for end in _CELL_ENDS) + 1]
+
+
+def _first_cell(line: str) -> str:
+    match = _CELL.match(line)
+    assert match is not None
+    return next(group for group in match.groups() if group is not None).strip()
+
+
+def _numbers(found: re.Match[str]) -> tuple[int, ...]:
+    if found["year"] is None:
+        return (int(found[0]),)
+    month, day = found["month"] or found["month_apart"], found["day"] or found["day_apart"]
+    date = int(found["year"]) * 10_000 + int(month) * 100 + int(day)
+    if found["hour"] is None:
+        return (date,)
+    return date, int(found["hour"]) * 10_000 + int(found["minute"]) * 100 + int(found["second"] or 0)
