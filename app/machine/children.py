@@ -49,6 +49,11 @@ class Child:
         """Tell whether the process runs now."""
         return self._process is not None and self._process.poll() is None
 
+    @property
+    def pid(self) -> int | None:
+        """The number of the process, or None before the first start and between two starts."""
+        return self._process.pid if self._process else None
+
     def start(self) -> None:
         """Start the process; it gets SIGTERM from the kernel when this process dies, however that happens."""
         parent = os.getpid()

@@ -9,12 +9,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from app.errors import Locked
 
 PID_NAME = "mao.pid"
 CONNECTION_NAME = "maoctl.ini"
 _SECTION = "maoctl"
+_READY = "ready"
 
 
 @dataclass(frozen=True)
@@ -25,8 +27,25 @@ class Connection:
     token: str
 
 
+class Claim:
+    """The right to run one instance, held by this process."""
+
+    def __init__(self, file: IO[str]) -> None:
+        self._file = file
+        self._file.truncate(0)
+        self._add(str(os.getpid()))
+
+    def mark_ready(self) -> None:
+        """Tell those who ask by `is_ready` that everything is up."""
+        self._add(_READY)
+
+    def _add(self, word: str) -> None:
+        self._file.write(f"{word}\n")
+        self._file.flush()
+
+
 @contextmanager
-def claimed(instance: Path) -> Iterator[None]:
+def claimed(instance: Path) -> Iterator[Claim]:
     """Hold this instance for as long as the block runs, so that it is never started twice.
 
     The claim is a lock on the pid file and not the file itself: the kernel takes it back from a process that was
@@ -44,24 +63,31 @@ def claimed(instance: Path) -> Iterator[None]:
                 f"{instance} is in use by `mao up`, process {running_pid(instance)}.",
                 hint=f"Stop it with: mao down --instance {instance}",
             ) from error
-        file.truncate(0)
-        file.write(f"{os.getpid()}\n")
-        file.flush()
-        yield
+        yield Claim(file)
         file.truncate(0)
 
 
 def running_pid(instance: Path) -> int | None:
     """Give the process that holds this instance, or None where nobody does."""
+    lines = _claim_of(instance)
+    return int(lines[0]) if lines else None
+
+
+def is_ready(instance: Path) -> bool:
+    """Tell whether the process that holds this instance has everything up."""
+    return _READY in _claim_of(instance)
+
+
+def _claim_of(instance: Path) -> list[str]:
     try:
         with (instance / PID_NAME).open(encoding="ascii") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
             except BlockingIOError:
-                return int(file.read() or 0) or None
+                return file.read().split()
     except FileNotFoundError:
         pass
-    return None
+    return []
 
 
 def read_connection(instance: Path) -> Connection | None:

@@ -1,0 +1,193 @@
+"""`mao up`: the databases, the API and the agent on this machine, kept running until a signal comes."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from types import FrameType
+
+from app import embedded
+from app.errors import Conflict, MaoError, Unavailable
+from app.machine import api
+from app.machine.children import Child, Command
+from app.machine.instance import Connection, claimed, read_connection, write_connection
+from app.settings import Settings, child_environment
+
+_LOG = logging.getLogger(__name__)
+_ROOT = Path(__file__).resolve().parents[2]
+_MAO = (sys.executable, "-P", "-m", "app.server")
+_BEAT_SECONDS = 0.1
+_READY_WITHIN_SECONDS = 90
+_PORT_FREE_WITHIN_SECONDS = 20
+_DEATHS_BEFORE_GIVING_UP = 3
+
+
+class _Signals:
+    """Remember that a stop was asked for. A flag and no exception: no step of the start is left half done."""
+
+    def __init__(self) -> None:
+        self.has_stop = False
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, self._stop)
+
+    def _stop(self, number: int, frame: FrameType | None) -> None:
+        self.has_stop = True
+
+
+def run(settings: Settings, say: Callable[[str], None]) -> int:
+    """Start everything, keep it running, and stop it in order; give the exit status.
+
+    Raises:
+        Locked: this instance is running already.
+        Conflict: something else listens on the API's port.
+        Unavailable: a part did not start.
+    """
+    signals = _Signals()
+    with claimed(settings.instance) as claim, ExitStack() as stack:
+        _require_free_port(settings)
+        settings = _with_databases(settings, stack)
+        _prepare(settings, say)
+        children = []
+        for command in _commands(settings):
+            child = Child(command, child_environment(settings))
+            stack.callback(child.stop)
+            child.start()
+            children.append(child)
+        if _became_ready(settings, children, signals):
+            _require_token(settings, say)
+            claim.mark_ready()
+            greet(settings, say)
+        while not signals.has_stop:
+            for child in children:
+                child.watch()
+            time.sleep(_BEAT_SECONDS)
+        _LOG.info("Stopping the agent, the API and the databases; runs go on in their containers.")
+    return 0
+
+
+def url_of(settings: Settings) -> str:
+    """Give the address at which this machine reaches the API."""
+    host = "127.0.0.1" if settings.api.host in ("", "0.0.0.0", "::") else settings.api.host  # noqa: S104
+    return f"http://{host}:{settings.api.port}"
+
+
+def save_connection(settings: Settings, token: str) -> None:
+    """Store the token for the command line of this machine."""
+    write_connection(settings.instance, Connection(url_of(settings), token))
+
+
+def _require_free_port(settings: Settings) -> None:
+    """Wait for a moment, because the API of a killed `mao up` ends a little later than that."""
+    deadline = time.monotonic() + _PORT_FREE_WITHIN_SECONDS
+    while _is_taken(settings.api.host, settings.api.port):
+        if time.monotonic() > deadline:
+            raise Conflict(
+                f"Something else listens on {settings.api.host}:{settings.api.port}.",
+                hint="Choose another port: mao up --port NUMBER",
+            )
+        time.sleep(_BEAT_SECONDS)
+
+
+def _is_taken(host: str, port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return True
+    return False
+
+
+def _with_databases(settings: Settings, stack: ExitStack) -> Settings:
+    if not settings.postgres.address:
+        server = embedded.start_postgres(settings.instance / "postgres")
+        stack.callback(server.stop)
+        found = replace(
+            settings.postgres,
+            address=server.address,
+            user=server.user,
+            password=server.password,
+            database=server.database,
+        )
+        settings = replace(settings, postgres=found)
+    if not settings.etcd.address:
+        store = embedded.start_etcd(settings.instance / "etcd")
+        stack.callback(store.stop)
+        settings = replace(settings, etcd=replace(settings.etcd, address=store.address))
+    return settings
+
+
+def _prepare(settings: Settings, say: Callable[[str], None]) -> None:
+    """Bring the database up to date and see to it that this machine's command line has a token."""
+    _mao(settings, "db", "upgrade")
+    known = read_connection(settings.instance)
+    if known and known.token:
+        save_connection(settings, known.token)
+        return
+    _new_token(settings, say)
+
+
+def _new_token(settings: Settings, say: Callable[[str], None]) -> None:
+    _mao(settings, "token", "create", "--save")
+    made = read_connection(settings.instance)
+    if made and sys.stdout.isatty():
+        say(f"Root token, shown only now: {made.token}")
+    say(f"The root token is stored for maoctl in {settings.instance / 'maoctl.ini'}.")
+
+
+def _mao(settings: Settings, *arguments: str) -> None:
+    """Run one `mao` command in a process of its own, so that this one stays small and holds no connection."""
+    done = subprocess.run(
+        [*_MAO, *arguments], env=child_environment(settings), capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        raise MaoError(f"`mao {' '.join(arguments)}` failed: {done.stderr.strip() or done.stdout.strip()}")
+
+
+def _commands(settings: Settings) -> Sequence[Command]:
+    gunicorn = (sys.executable, "-P", "-m", "gunicorn", "--chdir", str(_ROOT))
+    return (
+        Command("The API", (*gunicorn, "-c", str(_ROOT / "gunicorn.conf.py"), "wsgi:app"), stop_seconds=40),
+        Command("The agent", (*_MAO, "agent"), stop_seconds=40),
+    )
+
+
+def _became_ready(settings: Settings, children: Sequence[Child], signals: _Signals) -> bool:
+    """Wait until every request can be served; give False where a stop was asked for before."""
+    connection = Connection(url_of(settings), "")
+    deadline = time.monotonic() + _READY_WITHIN_SECONDS
+    while not signals.has_stop:
+        for child in children:
+            child.watch()
+            if child.deaths >= _DEATHS_BEFORE_GIVING_UP:
+                raise Unavailable(f"{child.command.name} does not start; the lines above say why.")
+        if not (down := api.missing_systems(connection)):
+            return True
+        if time.monotonic() > deadline:
+            raise Unavailable(f"Not ready after {_READY_WITHIN_SECONDS} s; down: {', '.join(down)}.")
+        time.sleep(_BEAT_SECONDS)
+    return False
+
+
+def _require_token(settings: Settings, say: Callable[[str], None]) -> None:
+    """Make a new root token where the stored one is of a database that is no more."""
+    known = read_connection(settings.instance)
+    if known is None or not api.knows_token(known):
+        _new_token(settings, say)
+
+
+def greet(settings: Settings, say: Callable[[str], None]) -> None:
+    """Say where the product is and how to stop it."""
+    url = url_of(settings)
+    if "docker" in api.missing_systems(Connection(url, ""), ("docker",)):
+        say(f"No container engine answers at {settings.docker.socket}: the runs that need one wait for it.")
+    say(f"MAO Orchestrator is ready: {url} (documentation: {url}/api/docs).")
+    say(f"Stop it with: mao down --instance {settings.instance}")

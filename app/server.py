@@ -1,0 +1,161 @@
+"""The `mao` command: the server side of the product.
+
+The commands that a process of the product runs for itself (``agent``, ``db upgrade``) import their part when they are
+called, so that `mao up`, which only watches, stays small.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import click
+
+from app import __version__, log, settings
+from app.errors import MaoError
+from app.settings import Settings
+
+_INSTANCE = click.option(
+    "--instance",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder of this installation's state and config.ini. Default: MAO_INSTANCE, else ./instance.",
+)
+_FAILED = 1
+
+
+@contextmanager
+def _plain_errors() -> Iterator[None]:
+    """Show an error that was raised on purpose as one sentence and its cure, without a trace."""
+    try:
+        yield
+    except MaoError as error:
+        click.echo(f"mao: {error.message}", err=True)
+        if error.hint:
+            click.echo(f"     {error.hint}", err=True)
+        sys.exit(_FAILED)
+
+
+def _loaded(instance: Path | None) -> Settings:
+    log.set_up()
+    return settings.load(instance=instance)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="mao")
+def cli() -> None:
+    """Run the server side of MAO Orchestrator. The command line for its users is `maoctl`."""
+
+
+@cli.command()
+@_INSTANCE
+@click.option("--host", help="Address that the API listens on, instead of the configured one.")
+@click.option("--port", type=click.IntRange(1, 65535), help="Port that the API listens on.")
+@click.option("--detach", is_flag=True, help="Return when everything is ready; `mao down` stops it.")
+def up(instance: Path | None, host: str | None, port: int | None, detach: bool) -> None:
+    """Run everything on this machine: API, agent and, where none are configured, PostgreSQL and etcd.
+
+    Example: mao up --instance ~/mao
+    """
+    from app.machine import background
+    from app.machine import up as machine
+
+    with _plain_errors():
+        found = _loaded(instance)
+        found = replace(found, api=replace(found.api, host=host or found.api.host, port=port or found.api.port))
+        sys.exit(background.start(found, click.echo) if detach else machine.run(found, click.echo))
+
+
+@cli.command()
+@_INSTANCE
+@click.option("--all", "stop_runs", is_flag=True, help="Stop the live runs first. Without it they go on.")
+def down(instance: Path | None, stop_runs: bool) -> None:
+    """Stop what `mao up` runs for an instance.
+
+    Example: mao down --instance ~/mao
+    """
+    from app.machine import background
+
+    with _plain_errors():
+        background.stop(_loaded(instance), click.echo, stop_runs=stop_runs)
+
+
+@cli.command()
+@_INSTANCE
+def agent(instance: Path | None) -> None:
+    """Run the agent: it claims runs, watches over containers and keeps the schedule.
+
+    Example: mao agent --instance /var/lib/mao
+    """
+    from app import agent as process
+
+    with _plain_errors():
+        sys.exit(process.run(_loaded(instance)))
+
+
+@cli.group()
+def db() -> None:
+    """Look after the database."""
+
+
+@db.command()
+@_INSTANCE
+def upgrade(instance: Path | None) -> None:
+    """Bring the database to the newest schema. Doing it again changes nothing.
+
+    Example: mao db upgrade --instance /var/lib/mao
+    """
+    from app.repositories import database
+
+    with _plain_errors():
+        database.migrate(_loaded(instance).database_url)
+        click.echo("The database has the newest schema.")
+
+
+@cli.group()
+def token() -> None:
+    """Look after the root token; all others are made with `maoctl token create`."""
+
+
+@token.command()
+@_INSTANCE
+@click.option("--save", is_flag=True, help="Store it for the maoctl of this machine instead of showing it.")
+def create(instance: Path | None, save: bool) -> None:
+    """Make the root token, in place of the one before. It is shown once.
+
+    Example: mao token create --instance /var/lib/mao
+    """
+    from app import wiring
+    from app.machine import up as machine
+
+    with _plain_errors():
+        found = _loaded(instance)
+        made = wiring.build(found).tokens.create_root()
+        if save:
+            machine.save_connection(found, made)
+        click.echo(f"Stored in {found.instance / 'maoctl.ini'}." if save else made)
+
+
+@cli.command()
+@_INSTANCE
+@click.option("--backend", type=click.Choice(["docker", "process"]), default="docker", show_default=True)
+def demo(instance: Path | None, backend: str) -> None:
+    """Show the product at work: a collector, three runs of it, a report with a spike, a schedule.
+
+    Example: mao demo --instance .demo
+    """
+    from app.machine import demo as story
+
+    with _plain_errors():
+        story.tell(_loaded(instance or Path(".demo")), backend, click.echo)
+
+
+def main() -> None:
+    """Run the `mao` command."""
+    cli(prog_name="mao")
+
+
+if __name__ == "__main__":
+    main()
