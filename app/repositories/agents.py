@@ -40,9 +40,9 @@ class AgentRepository:
             .values(seen_at=utc_now(), ticks=ticks, systems=systems)
         )
 
-    def find(self, node: str) -> Agent | None:
-        """Give the agent's row, or None."""
-        return self._session.scalar(select(Agent).where(Agent.node == node))
+    def find_latest(self) -> Agent | None:
+        """Give the row of the agent that was last seen alive, or None where none ever was."""
+        return self._session.scalar(select(Agent).order_by(Agent.seen_at.desc()).limit(1))
 
     def installation(self) -> str:
         """Give this installation's identifier, made at the first call and the same ever after."""

@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from app.services.occurrences import Schedule, next_after, parse_schedule
-
 from app.clock import utc_now
 from app.errors import Forbidden, Invalid
 from app.models.job import Firing, Job, MisfirePolicy, OverlapPolicy
@@ -16,6 +14,7 @@ from app.models.token import Identity, Permission
 from app.repositories.agents import AgentRepository
 from app.repositories.database import Database
 from app.repositories.jobs import JobRepository
+from app.services.occurrences import Schedule, next_after, parse_schedule
 from app.services.plans import Planner
 
 INTERNAL_PREFIX = "mao."
@@ -25,10 +24,9 @@ DEFAULT_MAX_AGE_SECONDS = 86_400
 class JobService:
     """One public method a use case. Without ``job_schedule_any`` an identity changes its owner's jobs only."""
 
-    def __init__(self, database: Database, planner: Planner, node: str) -> None:
+    def __init__(self, database: Database, planner: Planner) -> None:
         self._database = database
         self._planner = planner
-        self._node = node
 
     def schedule(self, identity: Identity, values: dict[str, Any]) -> tuple[Job, bool]:
         """Add a job, or change the one with that id; give it, and whether it is new. An edit never fires in the past.
@@ -80,7 +78,7 @@ class JobService:
     def internal(self) -> dict[str, Any]:
         """Give the agent's own jobs: name -> ``everySeconds`` and ``lastTime``."""
         with self._database.transaction() as session:
-            agent = AgentRepository(session).find(self._node)
+            agent = AgentRepository(session).find_latest()
         return {} if agent is None else dict(agent.ticks)
 
     def remove(self, identity: Identity, job_id: str) -> None:

@@ -1,0 +1,148 @@
+"""The agent process: one per node, the only one that starts containers.
+
+It leads while it holds an advisory lock of PostgreSQL; a second agent waits for that lock. Whatever ends a term of
+office (a lost connection, a dead clock), the next one begins with a new epoch and goes on from the rows and from what
+the backends show. There is no other way to recover.
+"""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+import time
+from types import FrameType
+
+from app import log as logging_setup
+from app.errors import DatabaseDown, Unavailable
+from app.repositories.clones import CLONE_CHANNEL
+from app.repositories.jobs import JOB_CHANNEL
+from app.repositories.listener import Channel
+from app.repositories.runs import RUN_CHANNEL
+from app.scheduler import Clock, Tick
+from app.services.agent_context import AgentContext
+from app.services.clone_work import work_on_clones
+from app.services.delivery import NotificationListener, deliver
+from app.services.dispatching import Dispatcher
+from app.services.hygiene import sweep
+from app.services.terms import begin_term, show_life
+from app.settings import Settings
+from app.wiring import AgentParts, equip
+
+log = logging.getLogger(__name__)
+EXIT_CLOCK_DEAD = 70
+_CHANNELS = (RUN_CHANNEL, JOB_CHANNEL, CLONE_CHANNEL)
+_WAKE_SECONDS = 1.0
+_CLOCK_DEAD_SECONDS = 60.0
+
+
+class ClockDead(Exception):
+    """The clock has not ticked for so long that only a new process helps."""
+
+
+def run(settings: Settings) -> int:
+    """Be the agent until SIGTERM or SIGINT, and give the exit status. Runs in progress go on without us."""
+    logging_setup.set_up()
+    stop = threading.Event()
+
+    def ask_to_stop(_number: int, _frame: FrameType | None) -> None:
+        stop.set()
+
+    signal.signal(signal.SIGTERM, ask_to_stop)
+    signal.signal(signal.SIGINT, ask_to_stop)
+    parts = equip(settings)
+    while not stop.is_set():
+        try:
+            _wait_and_lead(parts, stop)
+        except DatabaseDown as error:
+            log.warning("The term of office is over: %s", error.message)
+            stop.wait(_WAKE_SECONDS)
+        except ClockDead:
+            log.error("The clock has stopped; this process ends, so that a new one can begin.")
+            return EXIT_CLOCK_DEAD
+    return 0
+
+
+def _wait_and_lead(parts: AgentParts, stop: threading.Event) -> None:
+    channel = Channel(parts.database.url, _CHANNELS)
+    try:
+        if not channel.try_to_lead():
+            log.info("Another agent leads; waiting for it to end.")
+            while not channel.try_to_lead():
+                if stop.wait(_WAKE_SECONDS):
+                    return
+        _lead(parts, channel, stop)
+    finally:
+        channel.close()
+
+
+def _lead(parts: AgentParts, channel: Channel, stop: threading.Event) -> None:
+    context = _take_office(parts)
+    dispatcher = Dispatcher(context, parts.planner)
+    clock = Clock(_ticks(context, dispatcher), parts.firing.fire_due)
+    clock.add(Tick("mao.life", 3.0, lambda: show_life(context, clock.describe())))
+    log.info("This agent leads node %s in epoch %s.", context.node, context.epoch)
+    try:
+        dispatcher.take_over()
+        clock.start()
+        NotificationListener(context).start()
+        _serve(dispatcher, clock, channel, stop)
+    finally:
+        context.lost.set()
+        clock.stop()
+
+
+def _take_office(parts: AgentParts) -> AgentContext:
+    term = begin_term(parts.database, parts.settings.node)
+    return AgentContext(
+        settings=parts.settings,
+        database=parts.database,
+        registry=parts.registry,
+        workdirs=parts.workdirs,
+        executors=parts.executors,
+        installation=term.installation,
+        epoch=term.epoch,
+        lost=threading.Event(),
+    )
+
+
+def _ticks(context: AgentContext, dispatcher: Dispatcher) -> list[Tick]:
+    return [
+        Tick("mao.output", 0.5, dispatcher.flush),
+        Tick("mao.leftovers", 5.0, lambda: sweep(context, dispatcher.supervised)),
+        Tick("mao.notifications", 2.0, lambda: deliver(context)),
+        Tick("mao.clones", 5.0, lambda: work_on_clones(context)),
+    ]
+
+
+def _serve(dispatcher: Dispatcher, clock: Clock, channel: Channel, stop: threading.Event) -> None:
+    """Sleep until something is told or a second is over, then do what there is to do; again and again."""
+    tended_at = 0.0
+    is_news = True
+    while not stop.is_set():
+        if is_news:
+            _dispatch(dispatcher)
+        told = channel.wait(_WAKE_SECONDS)
+        is_news = not told
+        for name, payload in told:
+            if name == RUN_CHANNEL:
+                is_news |= dispatcher.told(payload)
+            elif name == JOB_CHANNEL:
+                clock.look_again()
+            else:
+                clock.do_now("mao.clones")
+        if time.monotonic() - tended_at >= _WAKE_SECONDS:
+            tended_at = time.monotonic()
+            channel.check()
+            dispatcher.tend()
+        if clock.age_seconds() > _CLOCK_DEAD_SECONDS:
+            raise ClockDead
+
+
+def _dispatch(dispatcher: Dispatcher) -> None:
+    try:
+        dispatcher.step()
+    except DatabaseDown:
+        raise
+    except Unavailable as error:
+        log.warning("The dispatcher has to wait: %s", error.message)

@@ -1,0 +1,117 @@
+"""The clock: APScheduler as an in-memory ticker. It stores nothing; what is due is read from PostgreSQL.
+
+A tick that fails is logged and comes again. Whether the clock still goes is told by the age of its last tick, because
+a ticker can be dead while it says that it is running.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from apscheduler.executors.pool import ThreadPoolExecutor
+from apscheduler.schedulers.background import BackgroundScheduler
+
+from app.clock import utc_now
+from app.errors import Unavailable
+
+log = logging.getLogger(__name__)
+FIRINGS = "mao.firings"
+_LONGEST_SLEEP = timedelta(seconds=30)
+_RETRY = timedelta(seconds=1)
+
+
+@dataclass(frozen=True)
+class Tick:
+    """An internal job: its name (``mao.`` something), how often it comes, and what it does."""
+
+    name: str
+    every_seconds: float
+    work: Callable[[], object]
+
+
+class Clock:
+    """Runs the internal jobs, and ``fire_due`` at the very instant at which the next job is due."""
+
+    def __init__(self, ticks: list[Tick], fire_due: Callable[[], datetime | None]) -> None:
+        self._ticks = ticks
+        self._fire_due = fire_due
+        self._last: dict[str, datetime] = {}
+        self._beat = time.monotonic()
+        self._scheduler = BackgroundScheduler(
+            timezone="UTC",
+            executors={"default": ThreadPoolExecutor(6)},
+            job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
+        )
+
+    def start(self) -> None:
+        """Begin to tick; everything is done once at once."""
+        for tick in self._ticks:
+            self._scheduler.add_job(
+                self._run,
+                "interval",
+                [tick.name, tick.work],
+                seconds=tick.every_seconds,
+                id=tick.name,
+                next_run_time=utc_now(),
+            )
+        self._scheduler.add_job(self._fire, "date", id=FIRINGS)
+        self._scheduler.start()
+
+    def add(self, tick: Tick) -> None:
+        """Take one more internal job, before the clock starts."""
+        self._ticks.append(tick)
+
+    def do_now(self, name: str) -> None:
+        """Let an internal job come now instead of at its next time."""
+        self._scheduler.modify_job(name, next_run_time=utc_now())
+
+    def stop(self) -> None:
+        """Tick no more; what is being done is waited for."""
+        self._scheduler.shutdown(wait=True)
+
+    def look_again(self) -> None:
+        """Read now what is due next: a job was added or changed."""
+        self._schedule_firing(utc_now())
+
+    def age_seconds(self) -> float:
+        """Tell how long ago the last tick ended."""
+        return time.monotonic() - self._beat
+
+    def describe(self) -> dict[str, Any]:
+        """Give every internal job with ``everySeconds`` and ``lastTime``."""
+        every = {tick.name: tick.every_seconds for tick in self._ticks} | {FIRINGS: None}
+        return {
+            name: {"everySeconds": seconds, "lastTime": last.isoformat() if (last := self._last.get(name)) else None}
+            for name, seconds in every.items()
+        }
+
+    def _run(self, name: str, work: Callable[[], object]) -> object | None:
+        try:
+            return work()
+        except Unavailable as error:
+            log.warning("%s has to wait: %s", name, error.message)
+        except Exception:
+            log.exception("%s failed; it comes again.", name)
+        finally:
+            self._last[name] = utc_now()
+            self._beat = time.monotonic()
+        return None
+
+    def _fire(self) -> None:
+        now = utc_now()
+        due_at = now + _RETRY
+
+        def fire() -> None:
+            nonlocal due_at
+            due_at = min(self._fire_due() or now + _LONGEST_SLEEP, now + _LONGEST_SLEEP)
+
+        self._run(FIRINGS, fire)
+        self._schedule_firing(max(due_at, now))
+
+    def _schedule_firing(self, at: datetime) -> None:
+        self._scheduler.add_job(self._fire, "date", run_date=at, id=FIRINGS, replace_existing=True)

@@ -1,0 +1,84 @@
+"""The agent's side of clones: make, refresh and remove them as asked."""
+
+from __future__ import annotations
+
+import logging
+import time
+
+from app.errors import MaoError
+from app.models.clone import Clone, CloneState
+from app.repositories.clones import CloneRepository
+from app.services.agent_context import AgentContext
+
+log = logging.getLogger(__name__)
+_PROGRESS_EVERY_SECONDS = 0.5
+
+
+def work_on_clones(context: AgentContext) -> None:
+    """Do everything that is asked for, one clone after the other."""
+    with context.database.transaction() as session:
+        wanted = CloneRepository(session).wanted()
+    for clone in wanted:
+        if clone.state == CloneState.REMOVING:
+            _remove(context, clone)
+        else:
+            _clone(context, clone)
+
+
+def _clone(context: AgentContext, clone: Clone) -> None:
+    with context.database.transaction() as session:
+        if not CloneRepository(session).change(clone.name, CloneState.REQUESTED, CloneState.CLONING):
+            return
+    try:
+        head = context.workdirs.clone(
+            clone.name, clone.url, clone.branch or "", progress=_Progress(context, clone.name)
+        )
+        facts = context.workdirs.state(clone.name)
+    except MaoError as error:
+        log.warning("The data set %s could not be cloned: %s", clone.name, error.message)
+        is_there = context.workdirs.exists(clone.name)
+        _settle(context, clone.name, CloneState.READY if is_there else CloneState.FAILED, message=error.message)
+        return
+    _settle(
+        context,
+        clone.name,
+        CloneState.READY,
+        message="",
+        progress_percent=100,
+        head_commit=head or None,
+        size_bytes=facts.size_bytes,
+    )
+
+
+def _settle(context: AgentContext, name: str, state: CloneState, **columns: object) -> None:
+    with context.database.transaction() as session:
+        CloneRepository(session).change(name, CloneState.CLONING, state, **columns)
+
+
+def _remove(context: AgentContext, clone: Clone) -> None:
+    try:
+        if context.workdirs.exists(clone.name):
+            context.workdirs.remove(clone.name, is_forced=clone.is_removal_forced)
+    except MaoError as error:
+        with context.database.transaction() as session:
+            clones = CloneRepository(session)
+            clones.change(clone.name, CloneState.REMOVING, CloneState.READY, message=error.message)
+        return
+    with context.database.transaction() as session:
+        CloneRepository(session).remove(clone.name)
+
+
+class _Progress:
+    """Stores how far git has come, at most twice a second."""
+
+    def __init__(self, context: AgentContext, name: str) -> None:
+        self._context = context
+        self._name = name
+        self._stored_at = 0.0
+
+    def __call__(self, percent: int, stage: str) -> None:
+        if time.monotonic() - self._stored_at < _PROGRESS_EVERY_SECONDS:
+            return
+        self._stored_at = time.monotonic()
+        with self._context.database.transaction() as session:
+            CloneRepository(session).set_progress(self._name, percent, stage)

@@ -1,0 +1,48 @@
+"""Notifications: deliver the outbox to the federation, and listen to what it tells."""
+
+from __future__ import annotations
+
+import logging
+import threading
+
+from app.errors import RegistryDown
+from app.repositories.notifications import NotificationRepository
+from app.services.agent_context import AgentContext
+
+log = logging.getLogger(__name__)
+
+
+def deliver(context: AgentContext) -> int:
+    """Put every undelivered notification into etcd and give how many there were; doing it twice changes nothing."""
+    with context.database.transaction() as session:
+        waiting = NotificationRepository(session).undelivered()
+    for notification in waiting:
+        values = {
+            "kind": notification.kind,
+            "tool": notification.tool,
+            "run_id": notification.run_id,
+            "summary": notification.summary,
+            "values": notification.values,
+        }
+        context.registry.put_notification(context.node, notification.ulid, values)
+        with context.database.transaction() as session:
+            NotificationRepository(session).mark_delivered(notification.ulid)
+    return len(waiting)
+
+
+class NotificationListener(threading.Thread):
+    """Writes a log line for every notification of any member, as it arrives."""
+
+    def __init__(self, context: AgentContext) -> None:
+        super().__init__(name="notification-listener", daemon=True)
+        self._context = context
+
+    def run(self) -> None:
+        """Listen until the agent's term of office is over."""
+        while not self._context.lost.is_set():
+            try:
+                for told in self._context.registry.watch_notifications(self._context.lost):
+                    log.warning("Notification from %s: %s: %s", told["node"], told["tool"], told["summary"])
+            except RegistryDown as error:
+                log.warning("No notifications are heard: %s", error.message)
+                self._context.lost.wait(2.0)

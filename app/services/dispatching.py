@@ -1,0 +1,115 @@
+"""The dispatcher: claims waiting runs for this node and gives each a supervision."""
+
+from __future__ import annotations
+
+import logging
+
+from app.errors import BackendFailed, DatabaseDown, Invalid, NotFound, Unavailable, WrongState
+from app.models.run import FINAL, Cause, Run, RunStatus
+from app.repositories.runs import RunRepository
+from app.services.agent_context import AgentContext
+from app.services.plans import Planner
+from app.services.supervision import Supervision
+
+log = logging.getLogger(__name__)
+
+
+class Dispatcher:
+    """Holds the supervisions of one term of office. All methods are called by one thread, but ``flush``."""
+
+    def __init__(self, context: AgentContext, planner: Planner) -> None:
+        self._context = context
+        self._planner = planner
+        self._supervisions: dict[int, Supervision] = {}
+
+    @property
+    def supervised(self) -> frozenset[int]:
+        """The numbers of the runs that are looked after now."""
+        return frozenset(self._supervisions)
+
+    def take_over(self) -> None:
+        """Make every live run of this node ours, and go on with each where it stands."""
+        with self._context.database.transaction() as session:
+            run_ids = RunRepository(session).adopt(self._context.node, self._context.epoch)
+        for run_id in run_ids:
+            log.info("Going on with run %s.", run_id)
+            self._supervise(run_id, is_adopted=True)
+
+    def step(self) -> None:
+        """Plan what is not planned yet, then claim as many waiting runs as there are free slots."""
+        self._forget_finished()
+        with self._context.database.transaction() as session:
+            unplanned = RunRepository(session).unplanned()
+        for run in unplanned:
+            self._plan(run)
+        for run in self._claim():
+            self._supervise(run.id, is_adopted=False)
+
+    def tend(self) -> None:
+        """Stop what is to be stopped, say what waiting runs wait for, and pick up runs that nobody looks after."""
+        for supervision in list(self._supervisions.values()):
+            supervision.tend()
+        with self._context.database.transaction() as session:
+            runs = RunRepository(session)
+            runs.explain_waiting()
+            held = runs.held(self._context.node)
+        for run_id, _ in held:
+            if run_id not in self._supervisions:
+                self._supervise(run_id, is_adopted=True)
+
+    def told(self, payload: str) -> bool:
+        """Hear of a change of a run, and give whether a ``step`` may find work now; what is to be stopped is stopped."""
+        run_id, _, status = payload.partition(":")
+        if status == RunStatus.ABORTING and (supervision := self._supervisions.get(int(run_id))):
+            supervision.ask_stop()
+        return status == RunStatus.WAITING_LOCKS or status in FINAL
+
+    def flush(self) -> None:
+        """Store the output that has come so far, of every run."""
+        for supervision in list(self._supervisions.values()):
+            try:
+                supervision.flush()
+            except (DatabaseDown, WrongState) as error:
+                log.warning("Output of run %s is not stored yet: %s", supervision.run_id, error.message)
+
+    def _claim(self) -> list[Run]:
+        limit = self._context.settings.limits.concurrent_runs
+        with self._context.database.transaction() as session:
+            runs = RunRepository(session)
+            free = limit - runs.count_held(self._context.node)
+            if free <= 0:
+                return []
+            return runs.claim(node=self._context.node, epoch=self._context.epoch, limit=free)
+
+    def _plan(self, run: Run) -> None:
+        try:
+            plan = self._planner.plan(run.tool, run.labels)
+        except Unavailable as error:
+            log.warning("Run %s waits for the registry: %s", run.id, error.message)
+            return
+        except (NotFound, Invalid, BackendFailed) as error:
+            self._refuse(run, error.message)
+            return
+        with self._context.database.transaction() as session:
+            RunRepository(session).set(run.id, **plan)
+
+    def _refuse(self, run: Run, message: str) -> None:
+        with self._context.database.transaction() as session:
+            RunRepository(session).change(
+                run.id,
+                RunStatus.WAITING_LOCKS,
+                RunStatus.FAILED,
+                actor=self._context.actor,
+                cause=Cause.BACKEND_ERROR,
+                message=message,
+            )
+
+    def _supervise(self, run_id: int, *, is_adopted: bool) -> None:
+        supervision = Supervision(self._context, run_id, is_adopted=is_adopted)
+        self._supervisions[run_id] = supervision
+        supervision.start()
+
+    def _forget_finished(self) -> None:
+        for run_id, supervision in list(self._supervisions.items()):
+            if not supervision.is_alive():
+                del self._supervisions[run_id]

@@ -1,0 +1,92 @@
+"""A run's output on its way into PostgreSQL: in pieces of a sensible size, each at its byte number."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+
+from sqlalchemy.orm import Session
+
+from app.errors import WrongState
+from app.repositories.database import Database
+from app.repositories.outputs import OutputRepository
+
+PIECE_BYTES = 2**20
+TAIL_BYTES = 2**20
+
+
+class OutputBuffer:
+    """Takes bytes from the thread that reads them, and stores them from any thread, in order and once.
+
+    Behind the first ``limit_bytes`` less 1 MiB only the last 1 MiB is kept, and stored at the end; the bytes between
+    are counted and dropped.
+    """
+
+    def __init__(self, database: Database, run_id: int, epoch: int, *, start_byte: int, limit_bytes: int) -> None:
+        self._database = database
+        self._run_id = run_id
+        self._epoch = epoch
+        self._lock = threading.Lock()
+        self._stored = start_byte
+        self._head = bytearray()
+        self._head_limit = max(limit_bytes - TAIL_BYTES, 0)
+        self._tail: deque[bytes] = deque()
+        self._tail_bytes = 0
+        self._cut_bytes = 0
+
+    @property
+    def end(self) -> int:
+        """The number of the byte to be taken next, counted from those stored."""
+        return self._stored + len(self._head)
+
+    @property
+    def cut_bytes(self) -> int:
+        """How many bytes were dropped between head and tail."""
+        return self._cut_bytes
+
+    def add(self, data: bytes) -> None:
+        """Take what was printed next; a full piece is stored at once, which holds back a tool that prints too fast."""
+        with self._lock:
+            room = max(self._head_limit - self._stored - len(self._head), 0)
+            self._head += data[:room]
+            self._add_to_tail(data[room:])
+            is_full = len(self._head) >= PIECE_BYTES
+        if is_full:
+            self.flush()
+
+    def flush(self) -> None:
+        """Store what has come since the last time, in a transaction of its own.
+
+        Raises:
+            WrongState: another agent owns the run now.
+            AlreadyExists: another agent stored these bytes.
+        """
+        with self._lock:
+            if self._head:
+                with self._database.transaction() as session:
+                    self._store(session, self._stored, bytes(self._head))
+                self._stored += len(self._head)
+                self._head.clear()
+
+    def finish(self, session: Session) -> None:
+        """Store all that is left, the tail too, in the transaction that makes the run final."""
+        with self._lock:
+            if self._head:
+                self._store(session, self._stored, bytes(self._head))
+            if self._tail:
+                start = self._stored + len(self._head) + self._cut_bytes
+                self._store(session, start, b"".join(self._tail))
+
+    def _store(self, session: Session, start_byte: int, data: bytes) -> None:
+        if not OutputRepository(session).append(self._run_id, start_byte, data, epoch=self._epoch):
+            raise WrongState(f"Run {self._run_id} belongs to another agent now.")
+
+    def _add_to_tail(self, data: bytes) -> None:
+        if not data:
+            return
+        self._tail.append(data)
+        self._tail_bytes += len(data)
+        while self._tail_bytes - len(self._tail[0]) >= TAIL_BYTES:
+            dropped = len(self._tail.popleft())
+            self._tail_bytes -= dropped
+            self._cut_bytes += dropped

@@ -1,0 +1,106 @@
+"""The last transaction of a run: its output, its outcome, its report and its message, all or nothing."""
+
+from __future__ import annotations
+
+import secrets
+
+from app.clock import utc_now
+from app.errors import WrongState
+from app.executors.base import Observation
+from app.models.clone import CloneState
+from app.models.run import Run, RunStatus
+from app.models.ulid import ulid
+from app.repositories.clones import CloneRepository
+from app.repositories.jobs import JobRepository
+from app.repositories.notifications import NotificationRepository
+from app.repositories.outputs import OutputRepository
+from app.repositories.runs import RunRepository
+from app.services.agent_context import AgentContext
+from app.services.finishing import Settlement, report_of
+from app.services.output_buffer import OutputBuffer
+
+LAST_LINES = 20
+_LAST_BYTES = 64 * 2**10
+
+
+def last_lines(context: AgentContext, run_id: int) -> list[str]:
+    """Give the last lines that the run printed and that are stored."""
+    with context.database.transaction() as session:
+        _, data = OutputRepository(session).tail(run_id, LAST_LINES, _LAST_BYTES)
+    return data.decode("utf-8", errors="replace").splitlines()
+
+
+def record_final(
+    context: AgentContext,
+    run: Run,
+    settled: Settlement,
+    lines: list[str],
+    buffer: OutputBuffer | None,
+    seen: Observation | None,
+) -> None:
+    """Make the run final.
+
+    Raises:
+        WrongState: the row was changed since it was read, or another agent owns it; nothing is written then.
+    """
+    outcome = settled.outcome
+    if buffer is not None and buffer.cut_bytes:
+        settled.warnings.append(f"{buffer.cut_bytes} bytes in the middle of the output were not kept.")
+    with context.database.transaction() as session:
+        if buffer is not None:
+            buffer.finish(session)
+        is_changed = RunRepository(session).change(
+            run.id,
+            RunStatus(run.status),
+            outcome.status,
+            actor=context.actor,
+            cause=outcome.cause,
+            epoch=context.epoch,
+            message=outcome.message,
+            exit_code=outcome.exit_code,
+            spike=settled.verdict,
+            output_commit=settled.output_commit,
+            warnings=settled.warnings,
+            report=report_of(context, run, settled, lines, _cron_of(JobRepository(session), run)),
+            **_times(run, seen),
+        )
+        if not is_changed:
+            raise WrongState(f"Run {run.id} was changed by somebody else.")
+        if run.clone is not None and run.baseline_tree is not None:
+            _note_clone(CloneRepository(session), run, settled.output_commit or run.input_commit)
+        if settled.is_spike and settled.verdict is not None:
+            _notify(NotificationRepository(session), run, settled.verdict)
+
+
+def _cron_of(jobs: JobRepository, run: Run) -> str | None:
+    job = jobs.find(run.job_id) if run.job_id else None
+    return job.trigger if job else run.job_id
+
+
+def _times(run: Run, seen: Observation | None) -> dict[str, object]:
+    started_at = (seen.started_at if seen else None) or run.started_at
+    ended_at = (seen.ended_at if seen else None) or utc_now()
+    return {"started_at": started_at, "ended_at": ended_at}
+
+
+def _note_clone(clones: CloneRepository, run: Run, head: str | None) -> None:
+    clones.put(
+        run.clone or "",
+        url=run.data_url or "",
+        branch=run.data_branch or None,
+        state=CloneState.READY,
+        progress_percent=100,
+        message="",
+        head_commit=head,
+    )
+
+
+def _notify(outbox: NotificationRepository, run: Run, verdict: dict[str, object]) -> None:
+    outbox.add(
+        ulid=ulid(utc_now(), secrets.token_bytes(10)),
+        kind="spike",
+        tool=run.tool,
+        run_id=run.id,
+        summary=str(verdict["sentence"]),
+        values=verdict,
+    )

@@ -1,0 +1,66 @@
+"""From a run's row to what its backend is asked for."""
+
+from __future__ import annotations
+
+from datetime import UTC
+
+from app.executors.base import Limits, RunRequest
+from app.models.run import Run
+from app.models.tool import Tool
+from app.services.agent_context import AgentContext
+
+
+def tool_of(run: Run) -> Tool:
+    """Give the registry entry that the run was planned with."""
+    return Tool.from_dict(run.tool_entry or {})
+
+
+def run_date(run: Run) -> str:
+    """Give the day that the run is about, ISO and in UTC: of its due instant, else of its submission."""
+    return (run.due_at or run.submitted_at or run.defined_at).astimezone(UTC).date().isoformat()
+
+
+def timeout_of(context: AgentContext, run: Run) -> int:
+    """Give the run's time limit in seconds: the run's own, the tool's or the node's."""
+    given = run.parameters.get("timeout_seconds") or tool_of(run).timeout_seconds
+    return int(given or context.settings.limits.timeout_seconds)
+
+
+def request_for(context: AgentContext, run: Run, data_dir: str | None) -> RunRequest:
+    """Build the request for the run's present attempt."""
+    tool = tool_of(run)
+    return RunRequest(
+        run_id=run.id,
+        attempt=run.attempt,
+        node=context.node,
+        installation=context.installation,
+        tool=run.tool,
+        image=tool.image,
+        limits=_limits(context, run, tool),
+        command=tuple(run.parameters.get("command") or tool.command),
+        env=_environment(context, run, tool),
+        data_dir=data_dir,
+        network=tool.network,
+        user=tool.user,
+    )
+
+
+def _limits(context: AgentContext, run: Run, tool: Tool) -> Limits:
+    defaults = context.settings.limits
+    return Limits(
+        memory_mb=tool.memory_mb or defaults.memory_mb,
+        cpus=tool.cpus or defaults.cpus,
+        pids=tool.pids or defaults.pids,
+        timeout_seconds=timeout_of(context, run),
+    )
+
+
+def _environment(context: AgentContext, run: Run, tool: Tool) -> dict[str, str]:
+    ours = {
+        "MAO_RUN_ID": str(run.id),
+        "MAO_TOOL": run.tool,
+        "MAO_NODE": context.node,
+        "MAO_OPERATOR": context.settings.working_environment.user,
+        "MAO_DATE": run_date(run),
+    }
+    return {**tool.env, **(run.parameters.get("env") or {}), **ours}

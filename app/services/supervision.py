@@ -1,0 +1,259 @@
+"""One run, from the moment that the agent claimed it until its record is final.
+
+The steps are chosen by the row's status alone, so that a run is picked up after any crash where it stands: a new agent
+does exactly what the old one would have done next. Every change of the row is conditional on its status and on the
+agent's epoch; when nothing changed, the row is read again and what it says now is obeyed.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from datetime import datetime, timedelta
+
+from app.clock import utc_now
+from app.errors import (
+    AlreadyExists,
+    BackendFailed,
+    Conflict,
+    DatabaseDown,
+    Invalid,
+    RemoteDown,
+    Unavailable,
+    WrongState,
+)
+from app.executors.base import Executor, Observation, Phase, StopMode
+from app.executors.outcomes import Outcome, outcome_of
+from app.log import run_id as logged_run_id
+from app.models.run import FINAL, Cause, Run, RunStatus
+from app.repositories.outputs import OutputRepository
+from app.repositories.runs import RunRepository
+from app.services.agent_context import AgentContext
+from app.services.finishing import settle
+from app.services.output_buffer import OutputBuffer
+from app.services.recording import last_lines, record_final
+from app.services.requests import request_for, timeout_of
+
+log = logging.getLogger(__name__)
+_RETRY_SECONDS = 1.0
+_WAIT_SECONDS = 5.0
+
+
+class Supervision(threading.Thread):
+    """The thread that looks after one run. ``tend`` and ``ask_stop`` are called by the dispatcher's thread."""
+
+    def __init__(self, context: AgentContext, run_id: int, *, is_adopted: bool) -> None:
+        super().__init__(name=f"run-{run_id}", daemon=True)
+        self.run_id = run_id
+        self._context = context
+        self._was_unobserved = is_adopted
+        self._buffer: OutputBuffer | None = None
+        self._deadline: datetime | None = None
+        self._is_stop_asked = False
+        self._stopper: threading.Thread | None = None
+
+    def run(self) -> None:
+        """Do what the row says until it is final, or until this agent owns it no more."""
+        logged_run_id.set(self.run_id)
+        while not self._context.lost.is_set():
+            try:
+                if self._step():
+                    return
+            except DatabaseDown:
+                self._context.lost.wait(_RETRY_SECONDS)
+            except Unavailable as error:
+                self._was_unobserved = True
+                self._explain(f"backend: {error.message}")
+                self._context.lost.wait(_RETRY_SECONDS)
+            except Exception:
+                log.exception("A step of the run failed; it is tried again.")
+                self._context.lost.wait(_RETRY_SECONDS * 5)
+
+    def ask_stop(self) -> None:
+        """Note that somebody wants the run stopped; ``tend`` does it."""
+        self._is_stop_asked = True
+        self.tend()
+
+    def tend(self) -> None:
+        """Stop the run where that was asked for or its time is over. Never blocks."""
+        is_late = self._deadline is not None and utc_now() >= self._deadline
+        is_stopping = self._stopper is not None and self._stopper.is_alive()
+        if (self._is_stop_asked or is_late) and not is_stopping:
+            self._is_stop_asked = False
+            self._stopper = threading.Thread(target=self._stop, name=f"stop-{self.run_id}", daemon=True)
+            self._stopper.start()
+
+    def flush(self) -> None:
+        """Store the output that has come so far."""
+        if self._buffer is not None:
+            self._buffer.flush()
+
+    def _step(self) -> bool:
+        """Do the next thing; give whether there is nothing more to do."""
+        with self._context.database.transaction() as session:
+            run = RunRepository(session).get(self.run_id)
+        if run.agent_epoch != self._context.epoch:
+            return True
+        try:
+            self._advance(run)
+        except (WrongState, AlreadyExists):
+            log.info("The run was changed by somebody else; reading it again.")
+        return RunStatus(run.status) in FINAL
+
+    def _advance(self, run: Run) -> None:
+        try:
+            match RunStatus(run.status):
+                case RunStatus.PENDING_SUBMIT:
+                    self._create(run)
+                case RunStatus.SUBMITTED:
+                    self._start_created(run)
+                case RunStatus.RUNNING:
+                    self._follow(run)
+                case RunStatus.ABORTING:
+                    self._follow_or_drop(run)
+        except BackendFailed as error:
+            self._finish(run, Outcome(RunStatus.FAILED, Cause(error.cause), _sentence(error)))
+
+    def _create(self, run: Run) -> None:
+        ready = self._ready_data(run)
+        executor = self._executor(run)
+        request = executor.prepare(request_for(self._context, run, self._data_dir(run)))
+        handle = executor.create(request)
+        self._change(
+            run,
+            RunStatus.SUBMITTED,
+            handle=handle,
+            image_digest=request.image_digest,
+            waiting_for=None,
+            **ready,
+        )
+
+    def _ready_data(self, run: Run) -> dict[str, object]:
+        """Bring the clone up to date and give the columns that tell what it held before the tool began."""
+        if run.clone is None:
+            return {}
+        workdirs = self._context.workdirs
+        try:
+            if workdirs.exists(run.clone):
+                refreshed = workdirs.refresh(run.clone, run.data_url or "", run.data_branch or "")
+                warnings = [refreshed.warning] if refreshed.warning else []
+            else:
+                workdirs.clone(run.clone, run.data_url or "", run.data_branch or "")
+                warnings = []
+        except (RemoteDown, Conflict, Invalid) as error:
+            raise BackendFailed(error.message, cause=Cause.DATA_UNAVAILABLE, hint=error.hint) from error
+        return {
+            "baseline_tree": workdirs.baseline(run.clone),
+            "input_commit": workdirs.head(run.clone) or None,
+            "warnings": warnings,
+        }
+
+    def _start_created(self, run: Run) -> None:
+        executor, handle = self._executor(run), run.handle or ""
+        if self._was_unobserved and executor.status(handle).phase is Phase.GONE:
+            message = "The container is gone, and nothing shows whether it ran."
+            self._finish(run, Outcome(RunStatus.IN_DOUBT, Cause.LOST, message))
+            return
+        executor.start(handle)
+        self._change(run, RunStatus.RUNNING, started_at=utc_now())
+
+    def _follow_or_drop(self, run: Run) -> None:
+        phase = self._executor(run).status(run.handle).phase if run.handle else Phase.CREATED
+        if phase is Phase.CREATED:
+            message = f"Stopped by {run.stop_requested_by} before it began."
+            self._finish(run, Outcome(RunStatus.ABORTED, Cause.CANCELLED, message))
+            return
+        self.ask_stop()
+        self._follow(run)
+
+    def _follow(self, run: Run) -> None:
+        """Store what the tool prints until it has ended, then finish."""
+        executor, handle = self._executor(run), run.handle or ""
+        self._deadline = (run.started_at or utc_now()) + timedelta(seconds=timeout_of(self._context, run))
+        self._buffer = self._new_buffer()
+        for data in executor.output(handle, self._buffer.end):
+            self._buffer.add(data)
+            if self._context.lost.is_set():
+                return
+        seen = executor.wait(handle, _WAIT_SECONDS)
+        if seen.phase in (Phase.ENDED, Phase.GONE):
+            self._finish(run, self._judge(run, seen), seen)
+
+    def _judge(self, run: Run, seen: Observation) -> Outcome:
+        is_aborting = run.status == RunStatus.ABORTING
+        asked_at, ended_at = run.stop_requested_at, seen.ended_at
+        return outcome_of(
+            seen,
+            timeout_seconds=timeout_of(self._context, run),
+            stopped_by=run.stop_requested_by if is_aborting else None,
+            had_ended_before_stop=asked_at is not None and ended_at is not None and ended_at < asked_at,
+            was_unobserved=self._was_unobserved,
+        )
+
+    def _finish(self, run: Run, outcome: Outcome, seen: Observation | None = None) -> None:
+        settled = settle(self._context, run, outcome)
+        lines: list[str] = []
+        if settled.outcome.status is not RunStatus.SUCCEEDED:
+            self.flush()
+            lines = last_lines(self._context, run.id)
+        record_final(self._context, run, settled, lines, self._buffer, seen)
+        self._deadline = None
+        if run.handle:
+            self._remove(run)
+
+    def _remove(self, run: Run) -> None:
+        # What cannot be removed now is a leftover, and the sweep for those comes by in a few seconds.
+        try:
+            self._executor(run).remove(run.handle or "")
+        except (Unavailable, BackendFailed) as error:
+            log.warning("The container of run %s is left for the sweep: %s", run.id, error.message)
+
+    def _stop(self) -> None:
+        try:
+            with self._context.database.transaction() as session:
+                run = RunRepository(session).get(self.run_id)
+            if run.handle and run.ended_at is None:
+                mode = StopMode.FORCE if run.is_stop_forced else StopMode.GRACE
+                self._executor(run).stop(run.handle, mode, self._context.settings.limits.stop_grace_seconds)
+        except Unavailable as error:
+            log.warning("The run could not be stopped yet: %s", error.message)
+            self._is_stop_asked = True
+
+    def _change(self, run: Run, new: RunStatus, **columns: object) -> None:
+        with self._context.database.transaction() as session:
+            RunRepository(session).change(
+                run.id,
+                RunStatus(run.status),
+                new,
+                actor=self._context.actor,
+                epoch=self._context.epoch,
+                **columns,  # type: ignore[arg-type]
+            )
+
+    def _explain(self, reason: str) -> None:
+        try:
+            with self._context.database.transaction() as session:
+                RunRepository(session).set(self.run_id, epoch=self._context.epoch, waiting_for=reason)
+        except DatabaseDown:
+            log.warning("Why the run waits could not be stored: %s", reason)
+
+    def _new_buffer(self) -> OutputBuffer:
+        with self._context.database.transaction() as session:
+            start = OutputRepository(session).end(self.run_id)
+        limit = self._context.settings.limits.output_bytes
+        return OutputBuffer(
+            self._context.database, self.run_id, self._context.epoch, start_byte=start, limit_bytes=limit
+        )
+
+    def _executor(self, run: Run) -> Executor:
+        try:
+            return self._context.executors[run.backend]
+        except KeyError:
+            raise BackendFailed(f"This node has no backend '{run.backend}'.") from None
+
+    def _data_dir(self, run: Run) -> str | None:
+        return str(self._context.workdirs.path(run.clone)) if run.clone else None
+
+
+def _sentence(error: BackendFailed) -> str:
+    return f"{error.message} {error.hint}" if error.hint else error.message

@@ -1,0 +1,123 @@
+"""The one place that picks concrete parts. Nothing here opens a connection or starts a thread."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from app.models.agent import Agent
+from app.repositories.agents import AgentRepository
+from app.repositories.database import Database
+from app.repositories.etcd import EtcdKv
+from app.repositories.listener import RunChanges
+from app.repositories.registry import Registry
+from app.services.clones import CloneService
+from app.services.datasets import DatasetService
+from app.services.firing import FiringService
+from app.services.health import HealthService
+from app.services.jobs import JobService
+from app.services.notifications import NotificationService
+from app.services.plans import Planner
+from app.services.runs import RunService
+from app.services.tokens import TokenService
+from app.services.tools import ToolService
+from app.settings import Settings
+
+if TYPE_CHECKING:
+    from app.executors.base import Executor
+    from app.repositories.workdirs import Workdirs
+
+
+@dataclass(frozen=True)
+class Services:
+    """Every use case, for the API and for the command line of the server."""
+
+    settings: Settings
+    tools: ToolService
+    datasets: DatasetService
+    clones: CloneService
+    runs: RunService
+    jobs: JobService
+    tokens: TokenService
+    notifications: NotificationService
+    health: HealthService
+
+
+@dataclass(frozen=True)
+class AgentParts:
+    """What the agent is made of."""
+
+    settings: Settings
+    database: Database
+    registry: Registry
+    planner: Planner
+    firing: FiringService
+    workdirs: Workdirs
+    executors: dict[str, Executor]
+
+
+def build(settings: Settings) -> Services:
+    """Build the services over PostgreSQL and etcd."""
+    database, kv = _database(settings), EtcdKv(settings.etcd)
+    registry = Registry(kv)
+    planner = Planner(registry, _backends(settings))
+    allow_local = settings.git.allow_local
+    return Services(
+        settings=settings,
+        tools=ToolService(registry, settings.node, allow_local),
+        datasets=DatasetService(registry, settings.node, allow_local),
+        clones=CloneService(database),
+        runs=RunService(database, planner, RunChanges(database.url)),
+        jobs=JobService(database, planner),
+        tokens=TokenService(database),
+        notifications=NotificationService(registry),
+        health=HealthService(database.ping, kv.ping, lambda: _agent(database)),
+    )
+
+
+def equip(settings: Settings) -> AgentParts:
+    """Build what the agent needs; the API never loads a container engine's or git's library."""
+    from app.repositories.workdirs import Workdirs
+
+    database = _database(settings)
+    registry = Registry(EtcdKv(settings.etcd))
+    return AgentParts(
+        settings=settings,
+        database=database,
+        registry=registry,
+        planner=Planner(registry, _backends(settings)),
+        firing=FiringService(database),
+        workdirs=Workdirs(settings.git, settings.working_environment.importdir),
+        executors={executor.name: executor for executor in _executors(settings)},
+    )
+
+
+def _database(settings: Settings) -> Database:
+    return Database(
+        settings.database_url,
+        pool_size=settings.postgres.pool_size,
+        statement_timeout_seconds=settings.postgres.statement_timeout_seconds,
+    )
+
+
+def _backends(settings: Settings) -> Sequence[str]:
+    process = ["process"] if settings.working_environment.allow_process_backend else []
+    return ["docker", *process, "dummy"]
+
+
+def _executors(settings: Settings) -> list[Executor]:
+    from app.executors.docker import DockerExecutor
+    from app.executors.dummy import DummyExecutor
+
+    made: list[Executor] = [DockerExecutor(settings.docker), DummyExecutor()]
+    if settings.working_environment.allow_process_backend:
+        from app.executors.process import ProcessExecutor
+
+        made.append(ProcessExecutor(settings.instance / "process"))
+    return made
+
+
+def _agent(database: Database) -> Agent | None:
+    with database.transaction() as session:
+        return AgentRepository(session).find_latest()
