@@ -1,0 +1,33 @@
+"""Wait for a run at the user's side: progress, live output, at the end the report and the exit status."""
+
+from __future__ import annotations
+
+from cli.errors import CliError, Interrupted
+from cli.exits import Exit, exit_of_run
+from cli.progress import RunDisplay
+from cli.session import Session
+from cli.waiting import OutputReader, Watch, how_to_go_on, wait_for_run
+
+
+def attend(session: Session, run_id: int, *, timeout_seconds: int | None, live: bool, fail_on_spike: bool) -> Exit:
+    """Wait until a run is over, print its report and give the exit status that stands for it.
+
+    Output is shown on stderr, where somebody watches or where ``live``; stdout holds the report alone.
+
+    Raises:
+        Interrupted: the user pressed Ctrl-C; the run goes on.
+        WaitTimedOut: the run is not over in time; it goes on.
+    """
+    try:
+        with RunDisplay() as display:
+            output = OutputReader(session.server, run_id, display.write) if live or display.is_terminal else None
+            run = wait_for_run(session.server, run_id, display, Watch(timeout_seconds), output)
+    except KeyboardInterrupt:
+        raise Interrupted(f"Run {run_id} goes on without us.", hint=how_to_go_on(run_id)) from None
+    except CliError as error:
+        # Whatever went wrong here went wrong with the waiting, and the run needs neither it nor us.
+        error.hint = error.hint or how_to_go_on(run_id)
+        raise
+    report = session.server.get_report(run_id)
+    session.print_report(report)
+    return exit_of_run(str(run["status"]), report.get("verdict"), fail_on_spike=fail_on_spike)

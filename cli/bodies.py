@@ -1,0 +1,61 @@
+"""Build the bodies of requests from what the user typed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from cli.client import Json
+from cli.errors import WrongUse
+from cli.times import parse_instant
+
+SCHEDULE_WORDS = ("daily", "weekly", "monthly")
+
+
+def given(values: Json) -> Json:
+    """Leave out what the user did not give, so that the server's own values hold."""
+    return {key: value for key, value in values.items() if value not in (None, "", (), {})}
+
+
+def run_parameters(
+    command: Sequence[str], env: dict[str, str], publish: str | None, run_timeout_seconds: int | None
+) -> Json:
+    """Build what a run may do differently from the tool's entry."""
+    return given(
+        {"command": list(command) or None, "env": env, "publish": publish, "timeoutSeconds": run_timeout_seconds}
+    )
+
+
+def parse_metrics(text: str | None) -> Json | None:
+    """Read the value of ``--metrics``.
+
+    Raises:
+        WrongUse: it is not a JSON object.
+    """
+    if text is None:
+        return None
+    try:
+        value: Any = json.loads(text)
+    except ValueError as error:
+        raise WrongUse(f"The value of --metrics is not JSON: {error}.") from None
+    if not isinstance(value, dict):
+        raise WrongUse("The value of --metrics must be a JSON object.")
+    return value
+
+
+def schedule(when: str) -> Json:
+    """Build the trigger of a job from a word, crontab text or an instant.
+
+    Raises:
+        WrongUse: it has the form of none of them.
+    """
+    if parse_instant(when):
+        return {"at": when}
+    if when in SCHEDULE_WORDS or len(when.split()) == 5:
+        return {"schedule": when}
+    raise WrongUse(
+        f"'{when}' is not a schedule.",
+        hint="It is daily, weekly, monthly, an instant with a zone (2027-01-01T00:00Z), or the five fields of a "
+        "crontab line, quoted as one argument: '30 3 * * *'.",
+    )

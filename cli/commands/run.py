@@ -1,0 +1,96 @@
+"""``maoctl run``: what ran, what it printed, what came of it."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from cli.attending import attend
+from cli.errors import WrongUse
+from cli.exits import Exit
+from cli.session import Session
+from cli.streaming import collect_output, stream_output
+from cli.verbs import fail_on_spike_option, limit_option, live_option, noun, run_argument, verb, wait_option
+
+run = noun("run", "Look at runs, wait for them, stop them. `maoctl tool run` makes them.")
+
+COLUMNS = {
+    "id": "RUN",
+    "tool": "TOOL",
+    "status": "STATUS",
+    "cause": "CAUSE",
+    "waitingFor": "WAITING FOR",
+    "owner": "OWNER",
+    "jobId": "JOB",
+    "submissionTime": "SUBMITTED",
+    "endTime": "ENDED",
+}
+EVENT_COLUMNS = {"time": "TIME", "fromStatus": "FROM", "toStatus": "TO", "actor": "ACTOR", "cause": "CAUSE"}
+
+
+@verb(run, "list", "run list --tool spike --status FAILED", "run list --limit 1000 -o csv")
+@click.option("--tool", help="Only runs of this tool.")
+@click.option("--status", type=str.upper, help="Only runs in this state, as in RUNNING.")
+@click.option("--owner", help="Only runs of this owner.")
+@click.option("--job", help="Only runs that this job fired.")
+@limit_option
+def list_runs(session: Session, limit: int, **query: str | None) -> None:
+    """List runs, the newest first."""
+    session.print_listing(session.server.list_runs(limit, **query), COLUMNS)
+
+
+@verb(run, "get", "run get 12", "run get 12 --report", "run get 12 --events -o json")
+@run_argument
+@click.option("--report", is_flag=True, help="Show the report of a run that is over.")
+@click.option("--events", is_flag=True, help="Show each change of state.")
+@limit_option
+def get(session: Session, run_id: int, report: bool, events: bool, limit: int) -> None:
+    """Show a run, its report or its changes of state."""
+    if report and events:
+        raise WrongUse("--report and --events cannot be given together.")
+    if report:
+        session.print_report(session.server.get_report(run_id))
+    elif events:
+        session.print_listing(session.server.list_events(run_id, limit), EVENT_COLUMNS)
+    else:
+        session.printer.item(session.server.get_run(run_id))
+
+
+@verb(run, "output", "run output 12 > output.txt", "run output 12 --tail 20 --follow")
+@run_argument
+@click.option("--offset", type=click.IntRange(min=0), default=0, help="Begin at this byte.")
+@click.option("--tail", type=click.IntRange(min=1), help="Begin with the last so many lines.")
+@click.option("--follow", is_flag=True, help="Go on until the run is over.")
+def output(session: Session, run_id: int, offset: int, tail: int | None, follow: bool) -> None:
+    """Print what a run has printed.
+
+    A file or pipe gets exactly the tool's bytes; on a terminal, control characters are left out.
+    """
+    if tail is not None and offset:
+        raise WrongUse("--tail and --offset cannot be given together.")
+    if session.is_for_people:
+        stream_output(session.server, run_id, sys.stdout, offset=offset, tail=tail, follow=follow)
+    else:
+        session.printer.item(collect_output(session.server, run_id, offset=offset, tail=tail, follow=follow))
+
+
+@verb(run, "wait", "run wait 12 --timeout 1h")
+@run_argument
+@wait_option
+@live_option
+@fail_on_spike_option
+def wait(session: Session, run_id: int, timeout_seconds: int | None, live: bool, fail_on_spike: bool) -> Exit:
+    """Wait until a run is over and print its report; the exit statuses are those of `maoctl tool run`."""
+    # Asked at once and for itself, because the waiting is patient with a server that does not answer.
+    session.server.get_run(run_id)
+    return attend(session, run_id, timeout_seconds=timeout_seconds, live=live, fail_on_spike=fail_on_spike)
+
+
+@verb(run, "stop", "run stop 12", "run stop 12 --force")
+@run_argument
+@click.option("--force", is_flag=True, help="Kill it without a time of grace.")
+def stop(session: Session, run_id: int, force: bool) -> None:
+    """Ask for the end of a run. `maoctl run wait` tells when it has come."""
+    state = session.server.stop_run(run_id, force=force)
+    session.printer.message(f"The end of run {run_id} is requested; it is {state.get('status')} now.", state)

@@ -1,0 +1,66 @@
+"""``maoctl tool run``: run a tool now."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from cli.attending import attend
+from cli.bodies import given, run_parameters
+from cli.commands.tool import tool
+from cli.exits import Exit
+from cli.session import Session
+from cli.verbs import (
+    command_argument,
+    env_option,
+    fail_on_spike_option,
+    live_option,
+    name_argument,
+    publish_option,
+    run_timeout_option,
+    verb,
+    wait_option,
+)
+
+
+@verb(
+    tool,
+    "run",
+    "tool run spike",
+    "tool run spike --fail-on-spike -o json",
+    "tool run spike --detach -- python crawl.py --full",
+)
+@name_argument
+@command_argument
+@env_option
+@publish_option
+@click.option("--description", help="Why this run is made.")
+@run_timeout_option
+@click.option("--detach", is_flag=True, help="Print the run's id and do not wait.")
+@wait_option
+@live_option
+@fail_on_spike_option
+def run(
+    session: Session,
+    name: str,
+    description: str | None,
+    detach: bool,
+    timeout_seconds: int | None,
+    live: bool,
+    fail_on_spike: bool,
+    **parameters: Any,
+) -> Exit:
+    """Run a tool now, wait for the end and print the report.
+
+    Stdout holds the report alone; progress and output are shown on stderr. Ctrl-C ends the waiting, not the run.
+    Exit status: 0 the run succeeded, 5 it failed or was stopped, 6 it shows a spike (with --fail-on-spike), 7 its
+    end is in doubt, 8 it is not over after --timeout.
+    """
+    body = run_parameters(**parameters) | given({"description": description})
+    run_id = session.server.run_tool(name, body)
+    if detach:
+        session.printer.message(str(run_id), {"runId": run_id})
+        return Exit.DONE
+    session.note(f"Run {run_id} of tool '{name}' is submitted.")
+    return attend(session, run_id, timeout_seconds=timeout_seconds, live=live, fail_on_spike=fail_on_spike)

@@ -1,0 +1,205 @@
+"""What the server offers: one method an endpoint."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from email.utils import parsedate_to_datetime
+from urllib.parse import quote
+
+from cli.client import READ_SECONDS, Client, Json, Listing
+from cli.errors import ServerFailed, WrongUse
+
+
+class Server:
+    """The server behind a client. Every method may raise each of ``Refused``, ``Unreached`` and ``ServerFailed``."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self.url = client.url
+
+    # The server itself.
+
+    def alive(self) -> datetime | None:
+        """Check that the server lives and give its time, or None where it does not say."""
+        date = self._client.get("/healthz").headers.get("Date")
+        try:
+            return parsedate_to_datetime(date) if date else None
+        except ValueError:
+            return None
+
+    def version(self) -> str:
+        """Give the server's version."""
+        info = self._client.get("/api/openapi.json").json.get("info")
+        return str(info.get("version", "unknown")) if isinstance(info, dict) else "unknown"
+
+    def ready(self) -> Json:
+        """Give the state of each system; a server that is not ready says so in the same form."""
+        return self._client.get("/readyz", accepted=(503,)).json
+
+    def whoami(self) -> Json:
+        """Give the token's identifier, owner, permissions and expiry."""
+        return self._client.get("/api/security/whoami").json
+
+    def create_token(self, identifier: str, body: Json) -> Json:
+        """Create or replace a token; the answer holds its secret, this once."""
+        return self._client.send("POST", f"/api/security/tokens/{_segment(identifier)}", body=body).json
+
+    def revoke_token(self, identifier: str) -> None:
+        """Make a token worthless."""
+        self._client.send("DELETE", f"/api/security/tokens/{_segment(identifier)}")
+
+    # The registry: tools and data sets.
+
+    def list_tools(self, limit: int) -> Listing:
+        """List the tools."""
+        return self._client.list("/api/tools", limit)
+
+    def get_tool(self, name: str) -> tuple[Json, str]:
+        """Give a tool's entry and its revision."""
+        return self._entry(f"/api/tools/{_segment(name)}")
+
+    def add_tool(self, entry: Json) -> Json:
+        """Register a tool."""
+        return self._client.send("POST", "/api/tools", body=entry).json
+
+    def replace_tool(self, entry: Json, revision: str) -> Json:
+        """Replace a tool's entry, provided that it still has ``revision``."""
+        return self._replace(f"/api/tools/{_segment(entry['name'])}", entry, revision)
+
+    def remove_tool(self, name: str) -> None:
+        """Remove a tool from the registry."""
+        self._client.send("DELETE", f"/api/tools/{_segment(name)}")
+
+    def list_datasets(self, limit: int) -> Listing:
+        """List the data sets."""
+        return self._client.list("/api/datasets", limit)
+
+    def get_dataset(self, name: str) -> tuple[Json, str]:
+        """Give a data set's entry and its revision."""
+        return self._entry(f"/api/datasets/{_segment(name)}")
+
+    def add_dataset(self, entry: Json) -> Json:
+        """Register a data set."""
+        return self._client.send("POST", "/api/datasets", body=entry).json
+
+    def replace_dataset(self, entry: Json, revision: str) -> Json:
+        """Replace a data set's entry, provided that it still has ``revision``."""
+        return self._replace(f"/api/datasets/{_segment(entry['name'])}", entry, revision)
+
+    def remove_dataset(self, name: str) -> None:
+        """Remove a data set from the registry."""
+        self._client.send("DELETE", f"/api/datasets/{_segment(name)}")
+
+    # Local clones.
+
+    def request_clone(self, name: str) -> Json:
+        """Ask for a local clone, or for its refresh."""
+        return self._client.send("POST", f"/api/datasets/{_segment(name)}/clone").json
+
+    def get_clone(self, name: str) -> Json:
+        """Give the state of a local clone."""
+        return self._client.get(f"/api/datasets/{_segment(name)}/clone").json
+
+    def list_clones(self, limit: int) -> Listing:
+        """List the local clones."""
+        return self._client.list("/api/clones", limit)
+
+    def remove_clone(self, name: str, *, force: bool) -> Json:
+        """Ask for the removal of a local clone."""
+        return self._client.send("DELETE", f"/api/datasets/{_segment(name)}/clone", query=_force(force)).json
+
+    # Runs.
+
+    def run_tool(self, name: str, body: Json) -> int:
+        """Submit a run of a tool and give the run's id."""
+        answer = self._client.send("POST", f"/api/tools/{_segment(name)}/runs", body=body).json
+        if not isinstance(answer.get("runId"), int):
+            raise ServerFailed(
+                "The server accepted the run, but did not say its id.", hint="`maoctl run list` shows it."
+            )
+        return int(answer["runId"])
+
+    def list_runs(self, limit: int, **query: str | None) -> Listing:
+        """List runs, the newest first; ``query`` may hold tool, status, owner and job."""
+        return self._client.list("/api/runs", limit, query)
+
+    def get_run(self, run_id: int) -> Json:
+        """Give a run."""
+        return self._client.get(f"/api/runs/{run_id}").json
+
+    def stop_run(self, run_id: int, *, force: bool) -> Json:
+        """Ask for the end of a run."""
+        return self._client.send("DELETE", f"/api/runs/{run_id}", query=_force(force)).json
+
+    def wait_run(self, run_id: int, seconds: int) -> Json:
+        """Give a run when it is final, or as it is after ``seconds`` (at most 60)."""
+        path = f"/api/runs/{run_id}/wait"
+        return self._client.get(path, {"timeout": seconds}, read_seconds=READ_SECONDS + seconds).json
+
+    def read_output(self, run_id: int, *, limit: int, offset: int = 0, tail: int | None = None) -> tuple[bytes, int]:
+        """Give at most ``limit`` bytes of output from ``offset`` (or the last ``tail`` lines), and the next offset."""
+        start: Json = {"offset": offset} if tail is None else {"tail": tail}
+        answer = self._client.get(f"/api/runs/{run_id}/output.txt", {**start, "limit": limit})
+        following = answer.headers.get("X-Next-Offset", "")
+        return answer.body, int(following) if following.isdecimal() else offset + len(answer.body)
+
+    def get_report(self, run_id: int) -> Json:
+        """Give the report of a run that is over."""
+        return self._client.get(f"/api/runs/{run_id}/report").json
+
+    def list_events(self, run_id: int, limit: int) -> Listing:
+        """List a run's changes of state."""
+        return self._client.list(f"/api/runs/{run_id}/events", limit)
+
+    # Jobs.
+
+    def list_jobs(self, limit: int, *, internal: bool) -> Listing:
+        """List the jobs, with the server's own where ``internal``."""
+        return self._client.list("/api/jobs", limit, {"internal": "true" if internal else None})
+
+    def get_job(self, job_id: str) -> Json:
+        """Give a job."""
+        return self._client.get(f"/api/jobs/{_segment(job_id)}").json
+
+    def put_job(self, body: Json) -> tuple[Json, bool]:
+        """Create or change a job; the second value tells whether it is new."""
+        answer = self._client.send("POST", "/api/jobs", body=body)
+        return answer.json, answer.status == 201
+
+    def pause_job(self, job_id: str, reason: str) -> Json:
+        """Stop a job from firing."""
+        return self._client.send("POST", f"/api/jobs/{_segment(job_id)}/pause", body={"reason": reason}).json
+
+    def resume_job(self, job_id: str) -> Json:
+        """Let a paused job fire again."""
+        return self._client.send("POST", f"/api/jobs/{_segment(job_id)}/resume").json
+
+    def remove_job(self, job_id: str) -> None:
+        """Remove a job."""
+        self._client.send("DELETE", f"/api/jobs/{_segment(job_id)}")
+
+    def list_firings(self, job_id: str, limit: int) -> Listing:
+        """List what became of a job's due instants."""
+        return self._client.list(f"/api/jobs/{_segment(job_id)}/firings", limit)
+
+    def list_notifications(self, limit: int) -> Listing:
+        """List the federation's notifications."""
+        return self._client.list("/api/notifications", limit)
+
+    def _entry(self, path: str) -> tuple[Json, str]:
+        answer = self._client.get(path)
+        return answer.json, answer.headers.get("ETag", "")
+
+    def _replace(self, path: str, entry: Json, revision: str) -> Json:
+        return self._client.send("PUT", path, body=entry, headers={"If-Match": revision}).json
+
+
+def _segment(name: str) -> str:
+    """Give ``name`` as one segment of a path; quoting alone would let ``..`` climb to another endpoint."""
+    if name in ("", ".", ".."):
+        raise WrongUse(f"'{name}' is not a name.")
+    return quote(name, safe="")
+
+
+def _force(force: bool) -> Json:
+    return {"force": "true"} if force else {}

@@ -1,0 +1,126 @@
+"""Print results in the four formats: a table for people; JSON, JSON lines and CSV for programs."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from enum import StrEnum
+from typing import Any, TextIO
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from cli.terminal import clean_line
+from cli.times import parse_instant, show_instant
+
+Json = dict[str, Any]
+
+WIDE = 10_000
+"""Columns of a table that goes to a file or pipe: wide enough that no cell is folded or cut."""
+
+
+class Format(StrEnum):
+    """How results are printed."""
+
+    TABLE = "table"
+    JSON = "json"
+    NDJSON = "ndjson"
+    CSV = "csv"
+
+
+class Printer:
+    """Print to ``stream`` in the format ``form``."""
+
+    def __init__(self, stream: TextIO, form: Format = Format.TABLE) -> None:
+        self._stream = stream
+        self.form = form
+
+    def items(self, items: Sequence[Json], columns: Mapping[str, str]) -> None:
+        """Print a list. ``columns`` maps the keys that tables and CSV show to a table's headings; JSON has all keys."""
+        match self.form:
+            case Format.TABLE:
+                rows = [[_cell(item.get(key)) for key in columns] for item in items]
+                self._table(rows, list(columns.values()))
+            case Format.CSV:
+                self._csv(items, list(columns))
+            case Format.NDJSON:
+                self._lines(items)
+            case Format.JSON:
+                self._json(list(items))
+
+    def item(self, item: Json) -> None:
+        """Print one thing; the table has a line for each key that has a value."""
+        match self.form:
+            case Format.TABLE:
+                self._table([[key, _cell(value)] for key, value in item.items() if value not in (None, "", [], {})])
+            case Format.CSV:
+                self._csv([item], list(item))
+            case Format.NDJSON:
+                self._lines([item])
+            case Format.JSON:
+                self._json(item)
+
+    def message(self, text: str, item: Json) -> None:
+        """Print a sentence for people, or the same as ``item`` for programs."""
+        if self.form is Format.TABLE:
+            self._stream.write(f"{clean_line(text)}\n")
+        else:
+            self.item(item)
+
+    def _table(self, rows: Sequence[Sequence[str]], headings: Sequence[str] = ()) -> None:
+        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=bool(headings), header_style="bold")
+        for heading in headings or ("", ""):
+            table.add_column(heading, overflow="fold")
+        for row in rows:
+            # A cell that is a Text and not a str is never read as rich's markup.
+            table.add_row(*map(Text, row))
+        console = Console(file=self._stream, width=None if self._stream.isatty() else WIDE)
+        with console.capture() as captured:
+            console.print(table)
+        self._stream.writelines(f"{line.rstrip()}\n" for line in captured.get().splitlines())
+
+    def _csv(self, items: Iterable[Json], keys: Sequence[str]) -> None:
+        writer = csv.writer(self._stream, lineterminator="\n")
+        writer.writerow(keys)
+        writer.writerows([_csv_cell(item.get(key)) for key in keys] for item in items)
+
+    def _lines(self, items: Iterable[Json]) -> None:
+        self._stream.writelines(f"{json.dumps(item)}\n" for item in items)
+
+    def _json(self, value: object) -> None:
+        self._stream.write(f"{json.dumps(value, indent=2)}\n")
+
+
+def _cell(value: object) -> str:
+    """Give a value as one line for people; instants become ``2026-11-22 03:00 UTC``."""
+    match value:
+        case None:
+            return ""
+        case bool():
+            return "yes" if value else "no"
+        case str():
+            at = parse_instant(value)
+            return show_instant(at) if at else clean_line(value)
+        case list():
+            return ", ".join(map(_cell, value))
+        case dict():
+            return ", ".join(f"{clean_line(str(key))}={_cell(inner)}" for key, inner in value.items())
+        case _:
+            return str(value)
+
+
+def _csv_cell(value: object) -> str | int | float:
+    """Give a value as a CSV cell. Text that a spreadsheet would run as a formula gets a leading quote."""
+    match value:
+        case None:
+            return ""
+        case bool():
+            return "true" if value else "false"
+        case int() | float():
+            return value
+        case str():
+            return f"'{value}" if value.startswith(("=", "+", "-", "@", "\t", "\r")) else value
+        case _:
+            return json.dumps(value)
