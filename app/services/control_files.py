@@ -18,7 +18,7 @@ from pathlib import Path
 
 from app.errors import BackendFailed
 from app.models.run import Cause
-from app.spike import Verdict, judge, no_metric
+from app.spike import Status, Verdict, judge, no_metric
 
 PATTERN = "control-*.csv"
 MOST_FILES = 1000
@@ -60,12 +60,13 @@ class ControlSeries:
     """The metrics up to the one that this run wrote, oldest first.
 
     ``snapshots`` counts the files; ``values`` has the last 1,000 of them. ``current_text`` is the newest cell as its
-    file has it, None where this run wrote none.
+    file has it, None where this run wrote none; ``current_reason`` says why it has no value.
     """
 
     snapshots: int
     values: list[float | None]
     current_text: str | None
+    current_reason: str = ""
 
 
 def read_control_metric(path: Path) -> Metric:
@@ -97,9 +98,10 @@ def order_key(name: str) -> tuple[tuple[int, ...], str]:
 
 
 def control_series(folder: Path, written: Collection[str]) -> ControlSeries:
-    """Read the series that ends with what this run wrote; ``written`` has the paths in ``folder`` that it added or changed.
+    """Read the series that ends with what this run wrote.
 
-    Where it wrote several, the newest by name counts. Files that are ordered behind it are left out.
+    ``written`` has the paths, relative to ``folder``, that the run added or changed. Of several control files among
+    them the newest by name counts; files that are ordered behind it are left out.
 
     Raises:
         BackendFailed: with cause ``data_unavailable``: the folder cannot be read.
@@ -110,7 +112,7 @@ def control_series(folder: Path, written: Collection[str]) -> ControlSeries:
         return ControlSeries(len(names), [], None)
     names = names[: names.index(current) + 1]
     metrics = [read_control_metric(folder / name) for name in names[-MOST_FILES:]]
-    return ControlSeries(len(names), [metric.value for metric in metrics], metrics[-1].text)
+    return ControlSeries(len(names), [metric.value for metric in metrics], metrics[-1].text, metrics[-1].reason)
 
 
 def judge_series(series: ControlSeries, method: str, parameters: Mapping[str, float] | None = None) -> Verdict:
@@ -121,7 +123,10 @@ def judge_series(series: ControlSeries, method: str, parameters: Mapping[str, fl
     """
     if series.current_text is None:
         return no_metric(series.snapshots, method)
-    return replace(judge(series.values, method, parameters), snapshots=series.snapshots)
+    verdict = replace(judge(series.values, method, parameters), snapshots=series.snapshots)
+    if verdict.status is Status.BAD_METRIC:
+        return replace(verdict, sentence=f"The newest control file {series.current_reason}.")
+    return verdict
 
 
 def _control_files(folder: Path) -> list[str]:
