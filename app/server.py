@@ -89,10 +89,10 @@ def agent(instance: Path | None) -> None:
 
     Example: mao agent --instance /var/lib/mao
     """
-    from app import agent as process
+    from app.agent import run
 
     with _plain_errors():
-        sys.exit(process.run(_loaded(instance)))
+        sys.exit(run(_loaded(instance)))
 
 
 @cli.group()
@@ -127,12 +127,12 @@ def create(instance: Path | None, save: bool) -> None:
 
     Example: mao token create --instance /var/lib/mao
     """
-    from app import wiring
     from app.machine import up as machine
+    from app.wiring import build
 
     with _plain_errors():
         found = _loaded(instance)
-        made = wiring.build(found).tokens.create_root()
+        made = build(found).tokens.create_root()
         if save:
             machine.save_connection(found, made)
         click.echo(f"Stored in {found.instance / 'maoctl.ini'}." if save else made)

@@ -8,11 +8,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 from app.errors import Unavailable
-from app.machine import api
-from app.machine.instance import is_ready, read_connection, running_pid
+from app.machine import api, databases
+from app.machine.instance import claimed, is_ready, read_connection, running_pid, was_killed
 from app.machine.up import greet
 from app.settings import Settings, child_environment
 
@@ -67,7 +68,7 @@ def stop(settings: Settings, say: Callable[[str], None], *, stop_runs: bool) -> 
     """
     pid = running_pid(settings.instance)
     if pid is None:
-        say(f"Nothing runs for {settings.instance}.")
+        _end_leftovers(settings, say)
         return
     connection = read_connection(settings.instance)
     if stop_runs and connection:
@@ -79,3 +80,13 @@ def stop(settings: Settings, say: Callable[[str], None], *, stop_runs: bool) -> 
             raise Unavailable(f"`mao up`, process {pid}, did not stop in {_STOP_SECONDS} s.", hint=f"kill {pid}")
         time.sleep(_BEAT_SECONDS)
     say("Stopped." if stop_runs else "Stopped. Runs that were live go on in their containers.")
+
+
+def _end_leftovers(settings: Settings, say: Callable[[str], None]) -> None:
+    """End the databases of a `mao up` that was killed. Starting one takes over what was left, stopping it ends that."""
+    if not was_killed(settings.instance):
+        say(f"Nothing runs for {settings.instance}.")
+        return
+    with claimed(settings.instance), ExitStack() as stack:
+        databases.start(settings, stack)
+    say(f"The last `mao up` for {settings.instance} was killed; what it left running is ended.")

@@ -73,6 +73,12 @@ def running_pid(instance: Path) -> int | None:
     return int(lines[0]) if lines else None
 
 
+def was_killed(instance: Path) -> bool:
+    """Tell whether the last process that held this instance ended without cleaning up."""
+    file = instance / PID_NAME
+    return running_pid(instance) is None and file.exists() and file.stat().st_size > 0
+
+
 def is_ready(instance: Path) -> bool:
     """Tell whether the process that holds this instance has everything up."""
     return _READY in _claim_of(instance)

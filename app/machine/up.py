@@ -10,13 +10,11 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 
-from app import embedded
 from app.errors import Conflict, MaoError, Unavailable
-from app.machine import api
+from app.machine import api, databases
 from app.machine.children import Child, Command
 from app.machine.instance import Connection, claimed, read_connection, write_connection
 from app.settings import Settings, child_environment
@@ -53,7 +51,7 @@ def run(settings: Settings, say: Callable[[str], None]) -> int:
     signals = _Signals()
     with claimed(settings.instance) as claim, ExitStack() as stack:
         _require_free_port(settings)
-        settings = _with_databases(settings, stack)
+        settings, servers = databases.start(settings, stack)
         _prepare(settings, say)
         children = []
         for command in _commands(settings):
@@ -66,6 +64,8 @@ def run(settings: Settings, say: Callable[[str], None]) -> int:
             claim.mark_ready()
             greet(settings, say)
         while not signals.has_stop:
+            for server in servers:
+                server.watch()
             for child in children:
                 child.watch()
             time.sleep(_BEAT_SECONDS)
@@ -104,25 +104,6 @@ def _is_taken(host: str, port: int) -> bool:
         except OSError:
             return True
     return False
-
-
-def _with_databases(settings: Settings, stack: ExitStack) -> Settings:
-    if not settings.postgres.address:
-        server = embedded.start_postgres(settings.instance / "postgres")
-        stack.callback(server.stop)
-        found = replace(
-            settings.postgres,
-            address=server.address,
-            user=server.user,
-            password=server.password,
-            database=server.database,
-        )
-        settings = replace(settings, postgres=found)
-    if not settings.etcd.address:
-        store = embedded.start_etcd(settings.instance / "etcd")
-        stack.callback(store.stop)
-        settings = replace(settings, etcd=replace(settings.etcd, address=store.address))
-    return settings
 
 
 def _prepare(settings: Settings, say: Callable[[str], None]) -> None:
