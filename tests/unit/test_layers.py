@@ -51,7 +51,7 @@ DOORS: dict[str, tuple[str, ...]] = {
     "etcd3": ("app/repositories/etcd.py", "app/repositories/etcd_compat.py"),
     "flask": ("app/api/", "app/factory.py"),
     "flask_smorest": ("app/api/", "app/factory.py"),
-    "git": ("app/repositories/workdirs.py",),
+    "git": ("app/repositories/git_command.py",),
     "google": ("app/repositories/etcd.py", "app/repositories/etcd_compat.py"),
     "grpc": ("app/repositories/etcd.py",),
     "marshmallow": ("app/api/",),

@@ -1,0 +1,211 @@
+"""A clone and the repository that it came from: the first download, and what came later."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from app.errors import BackendFailed, RemoteDown, WrongState
+from app.repositories.clone_repository import Repository
+from app.repositories.folders import remove_folder
+from app.repositories.git_progress import Progress
+
+T = TypeVar("T")
+
+BACKOFF_SECONDS = (1.0, 3.0)
+_PROBE_SECONDS = 60.0
+_BEFORE = "refs/mao/before-forward"
+
+
+@dataclass(frozen=True)
+class RefreshResult:
+    """What a refresh led to: the commit checked out, whether the remote could not be asked, and what to tell people."""
+
+    head: str
+    is_stale: bool = False
+    warning: str = ""
+
+
+@dataclass(frozen=True)
+class RemoteBranches:
+    """The branches of a remote: name -> commit, and the one that it calls its default."""
+
+    tips: dict[str, str]
+    default: str
+
+    def chosen(self, url: str, wanted: str) -> str:
+        """Give the branch to clone; an empty text where the remote is empty and none is wanted.
+
+        Raises:
+            BackendFailed: the wanted branch does not exist, or none is wanted and the remote names no default.
+        """
+        if not self.tips:
+            return wanted
+        branch = wanted or self.default or (next(iter(self.tips)) if len(self.tips) == 1 else "")
+        if branch in self.tips:
+            return branch
+        what = f"has no branch '{wanted}'" if wanted else "names no default branch"
+        raise BackendFailed(
+            f"The git repository {url} {what}.", cause="data_unavailable", hint="Check the branch of the entry."
+        )
+
+
+def remote_branches(repository: Repository, url: str, seconds: float) -> RemoteBranches:
+    """Ask the remote for its branches: the quick way to learn that it is there, lets us in, and has something new."""
+    limit = min(seconds, _PROBE_SECONDS)
+    arguments = ("ls-remote", "--symref", "--", url, "HEAD", "refs/heads/*")
+    lines = repository.outside(*arguments, remote=url, seconds=limit).text.splitlines()
+    default, tips = "", {}
+    for line in lines:
+        value, _, ref = line.partition("\t")
+        if ref == "HEAD" and value.startswith("ref: refs/heads/"):
+            default = value.removeprefix("ref: refs/heads/")
+        elif ref.startswith("refs/heads/"):
+            tips[ref.removeprefix("refs/heads/")] = value
+    return RemoteBranches(tips, default if default in tips else "")
+
+
+def download(repository: Repository, url: str, branch: str, progress: Progress | None, timeout_seconds: float) -> None:
+    """Fetch the whole history into git's folder; it is put in its place only when it is complete.
+
+    A failure that may pass is tried again twice; an answer (not found, not allowed) is final.
+
+    Raises:
+        RemoteDown: the remote did not answer in time.
+        BackendFailed: it refused.
+    """
+    end = time.monotonic() + timeout_seconds
+
+    def once() -> None:
+        chosen = remote_branches(repository, url, _left(end)).chosen(url, branch)
+        _download_once(repository, url, chosen if branch else "", progress, _left(end))
+        if chosen:
+            # A remote may be empty, or name no default branch; then git has chosen a name of its own.
+            repository.run("symbolic-ref", "HEAD", f"refs/heads/{chosen}")
+
+    _patiently(once, end)
+
+
+def _download_once(repository: Repository, url: str, single: str, progress: Progress | None, seconds: float) -> None:
+    places = repository.places
+    remove_folder(places.new_git_dir)
+    limits = ("--single-branch", f"--branch={single}") if single else ()
+    options = ("--no-checkout", "--no-local", "--no-tags", "--no-recurse-submodules", "--template=", "--origin=origin")
+    # Written down in the clone as well, so that git used by hand sees the same files.
+    kept = ("--config=core.symlinks=false",)
+    try:
+        repository.outside(
+            *("clone", "--progress", *options, *kept, *limits, "--", url, str(places.new_git_dir)),
+            remote=url,
+            seconds=seconds,
+            watched=(places.new_git_dir,),
+            progress=progress,
+        )
+        (places.new_git_dir / ".git").rename(places.git_dir)
+    finally:
+        remove_folder(places.new_git_dir)
+
+
+def _patiently(action: Callable[[], T], end: float) -> T:
+    for pause in BACKOFF_SECONDS:
+        try:
+            return action()
+        except RemoteDown:
+            if _left(end) <= 2 * pause:
+                raise
+            time.sleep(pause)
+    return action()
+
+
+def _left(end: float) -> float:
+    # Never zero, which would stand for "no limit of its own".
+    return max(0.1, end - time.monotonic())
+
+
+def refresh(repository: Repository, url: str, branch: str, progress: Progress | None, seconds: float) -> RefreshResult:
+    """Bring the clone up to date as far as that loses nothing.
+
+    A remote that cannot be asked is a warning, because the clone is there and can be used.
+
+    Raises:
+        BackendFailed: the local clone cannot be worked with.
+        WrongState: another branch than ``branch`` is checked out.
+    """
+    current = repository.branch()
+    if branch and current != branch:
+        raise WrongState(
+            f"The local clone of '{repository.places.name}' is on branch '{current}', not on '{branch}'.",
+            hint="Remove the local clone, then clone again.",
+        )
+    try:
+        before = _fetched(repository, url, branch, progress, seconds)
+    except (RemoteDown, BackendFailed) as error:
+        if isinstance(error, BackendFailed) and error.cause != "data_unavailable":
+            raise
+        return RefreshResult(repository.head(), is_stale=True, warning=f"The clone was not refreshed: {error.message}")
+    warning = _forwarded(repository, before)
+    repository.collect_garbage()
+    return RefreshResult(repository.head(), warning=warning)
+
+
+def _fetched(repository: Repository, url: str, branch: str, progress: Progress | None, seconds: float) -> str:
+    """Fetch when there is something new; give the commit that the remote's branch had when we last looked."""
+    end = time.monotonic() + seconds
+    remote = remote_branches(repository, url, seconds)
+    if not repository.head() and not branch and remote.default:
+        repository.run("symbolic-ref", "HEAD", f"refs/heads/{remote.default}")
+    current = repository.branch()
+    before = repository.commit_of(f"refs/remotes/origin/{current}") if current else ""
+    if remote.tips.get(current, "") != before:
+        options = ("--no-tags", "--no-recurse-submodules", "--prune", "--no-write-fetch-head", "--progress")
+        places = (repository.places.git_dir,)
+        repository.run("fetch", *options, "origin", remote=url, seconds=_left(end), watched=places, progress=progress)
+    return before
+
+
+def _forwarded(repository: Repository, before: str) -> str:
+    """Move the local branch to the remote's, when it only has to move forward; else say why not."""
+    branch = repository.branch()
+    if not branch:
+        return "The clone is on no branch, so it is left as it is."
+    theirs, ours = repository.commit_of(f"refs/remotes/origin/{branch}"), repository.head()
+    if not theirs:
+        return f"The remote has no branch '{branch}' any more; the clone is left as it is." if before else ""
+    if ours and repository.is_ancestor(theirs, ours):
+        return ""
+    if repository.is_ancestor(ours, theirs):
+        return _forward(repository, theirs)
+    if before and not repository.is_ancestor(before, theirs):
+        return f"The history of branch '{branch}' was rewritten at the remote; the clone keeps the old one."
+    return (
+        f"Branch '{branch}' has commits here and others at the remote; the clone keeps its own and was not refreshed."
+    )
+
+
+def _forward(repository: Repository, theirs: str) -> str:
+    # A forward move writes many files. Should it be cut short, `recover` puts back what is remembered here.
+    state = repository.commit_tree(repository.tree_now(), repository.head(), "state before a fast-forward")
+    repository.run("update-ref", _BEFORE, state)
+    try:
+        watched = (repository.places.tree, repository.places.git_dir)
+        repository.run("merge", "--ff-only", "--no-overwrite-ignore", "--quiet", theirs, watched=watched)
+    except WrongState as error:
+        repository.run("update-ref", "-d", _BEFORE)
+        return f"The remote has newer commits, but the clone was left as it is. {error.message}"
+    repository.run("update-ref", "-d", _BEFORE)
+    return ""
+
+
+def recover(repository: Repository) -> None:
+    """Clear up after a command that was cut short; a half done move forward is undone."""
+    if not repository.places.git_dir.is_dir():
+        return
+    repository.clear_leftovers()
+    state = repository.commit_of(_BEFORE)
+    if not state or not repository.exists:
+        return
+    if repository.commit_of(f"{state}^") == repository.head():
+        repository.restore(repository.tree_of(state))
+    repository.run("update-ref", "-d", _BEFORE)

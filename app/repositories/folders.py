@@ -1,0 +1,106 @@
+"""Folders that strangers fill: what is in them, how large they are, and how they go. No link is ever followed."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+_BLOCK_BYTES = 512
+_LEAST_BYTES = 4096
+
+
+class Offence(StrEnum):
+    """Why an entry of a work tree cannot become part of a data set."""
+
+    NESTED_REPOSITORY = "a git repository inside the data set"
+    LEAVING_LINK = "a link that leaves the data set"
+    SPECIAL_FILE = "a pipe, socket or device"
+
+
+@dataclass(frozen=True)
+class Offender:
+    """An entry that cannot become part of a data set; ``path`` is relative to the work tree."""
+
+    path: str
+    offence: Offence
+
+
+def offenders(tree: Path) -> Iterator[Offender]:
+    """Find what git must not be shown. The top ``.git`` is left out: it is git's own."""
+    root = os.path.realpath(tree)
+    for entry in _entries(root, is_git_closed=True):
+        relative = os.path.relpath(entry.path, root)
+        if relative == ".git":
+            continue
+        if _is_git(entry.name):
+            yield Offender(relative, Offence.NESTED_REPOSITORY)
+        elif entry.is_symlink():
+            if _is_leaving(entry.path, root):
+                yield Offender(relative, Offence.LEAVING_LINK)
+        elif not entry.is_dir(follow_symlinks=False) and not entry.is_file(follow_symlinks=False):
+            yield Offender(relative, Offence.SPECIAL_FILE)
+
+
+def _is_git(name: str) -> bool:
+    return name.lower() == ".git"
+
+
+def _is_leaving(link: str, root: str) -> bool:
+    # An absolute target means another place in every clone and container, even where it lies inside this one.
+    if Path(link).readlink().is_absolute():
+        return True
+    return not Path(os.path.realpath(link)).is_relative_to(root)
+
+
+def _entries(top: str, *, is_git_closed: bool = False) -> Iterator[os.DirEntry[str]]:
+    """Give everything below ``top``, on wish nothing below a folder called ``.git``; a vanished folder is empty."""
+    waiting = [top]
+    while waiting:
+        folder = waiting.pop()
+        try:
+            with os.scandir(folder) as found:
+                entries = list(found)
+        except FileNotFoundError:
+            continue
+        for entry in entries:
+            yield entry
+            if entry.is_dir(follow_symlinks=False) and not (is_git_closed and _is_git(entry.name)):
+                waiting.append(entry.path)
+
+
+def disk_bytes(folder: Path) -> int:
+    """Give the bytes that a folder takes on disk. An entry counts for 4096 at least, even an empty one."""
+    total = 0
+    for entry in _entries(str(folder)):
+        try:
+            blocks = entry.stat(follow_symlinks=False).st_blocks
+        except FileNotFoundError:
+            continue
+        total += max(_LEAST_BYTES, blocks * _BLOCK_BYTES)
+    return total
+
+
+def remove_folder(path: Path) -> None:
+    """Remove a folder, a file or a link, also where a folder in it was made read-only; what is absent is no error."""
+    if path.is_symlink() or not path.is_dir():
+        path.unlink(missing_ok=True)
+        return
+    shutil.rmtree(path, onerror=_once_more)
+
+
+def _once_more(remove: Callable[..., Any], path: str, _: Any) -> None:
+    if not os.path.lexists(path):
+        return
+    parent = Path(path).parent
+    parent.chmod(stat.S_IRWXU)
+    if remove in (os.rmdir, os.unlink):
+        remove(path)
+        return
+    Path(path).chmod(stat.S_IRWXU)
+    shutil.rmtree(path)

@@ -1,0 +1,202 @@
+"""The door to git: runs one command through GitPython, with limits, and says in our words what went wrong.
+
+GitPython's own ``kill_after_timeout`` does not stop every kind of command, and it adds the environment of this process,
+passwords included, to what git gets. So the command is started through it by way of ``env -i``, and is watched here.
+"""
+
+from __future__ import annotations
+
+import os
+import selectors
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO
+
+from app.errors import BackendFailed, RemoteDown
+from app.repositories.folders import disk_bytes
+from app.repositories.git_environment import environment
+from app.repositories.git_errors import translated
+from app.repositories.git_progress import Progress, ProgressReader
+from app.settings import Git
+
+_TICK_SECONDS = 0.25
+_SIZE_CHECK_SECONDS = 1.0
+_TERM_SECONDS = 2.0
+_POLL_SECONDS = 0.01
+_CHUNK = 65_536
+_KEPT_STDERR = 65_536
+
+
+@dataclass(frozen=True)
+class GitOutput:
+    """What a command that ended as expected has printed."""
+
+    status: int
+    data: bytes
+
+    @property
+    def text(self) -> str:
+        """The output as text, without the final newline; a name that is not UTF-8 keeps its bytes (as in ``os``)."""
+        return os.fsdecode(self.data).removesuffix("\n")
+
+    @property
+    def items(self) -> list[str]:
+        """The parts of an output that was asked for with ``-z``."""
+        return [os.fsdecode(item) for item in self.data.split(b"\0") if item]
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """Under which conditions one command runs.
+
+    ``remote`` is the address that it talks to; ``seconds`` may shorten the time limit of the settings; together the
+    ``watched`` folders stay below ``git.max_bytes``; ``descriptors`` stay open in git; an exit status in ``accepted``
+    is no error; ``environment`` adds to the fixed one.
+    """
+
+    remote: str = ""
+    seconds: float | None = None
+    watched: Sequence[Path] = ()
+    descriptors: Sequence[int] = ()
+    accepted: Sequence[int] = (0,)
+    progress: Progress | None = None
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+class GitCommand:
+    """Runs git with a fixed environment. ``home`` is an empty folder, in which every command starts."""
+
+    def __init__(self, settings: Git, home: Path) -> None:
+        self._settings = settings
+        self._home = home
+
+    def run(self, arguments: Sequence[str], conditions: Conditions) -> GitOutput:
+        """Run ``git`` with ``arguments`` and give its output; whatever happens, nothing of it is left running.
+
+        Raises:
+            RemoteDown: the remote does not answer, or not in time.
+            BackendFailed: git refused, or the size limit was reached.
+            WrongState: local files, or another command, stand in the way.
+        """
+        process = self._started(arguments, conditions)
+        try:
+            stdout, stderr = self._followed(process, conditions)
+        finally:
+            _end(process)
+        if process.returncode not in conditions.accepted:
+            private = [str(path) for path in (*conditions.watched, self._home, *self._home.parents[:2])]
+            raise translated(stderr.decode("utf-8", "replace"), conditions.remote, private)
+        return GitOutput(process.returncode, stdout)
+
+    def _started(self, arguments: Sequence[str], conditions: Conditions) -> subprocess.Popen[bytes]:
+        # GitPython looks for git while it is imported, and an API process that never uses git need not have it.
+        try:
+            from git.cmd import Git as GitPython
+        except ImportError as error:
+            raise BackendFailed("Git is not installed on this node.", hint="Install the package 'git'.") from error
+        self._home.mkdir(parents=True, exist_ok=True)
+        variables = {**environment(self._settings, self._home), **conditions.environment}
+        command = ["/usr/bin/env", "-i", *(f"{key}={value}" for key, value in variables.items())]
+        handle = GitPython().execute(
+            [*command, "git", "-C", str(self._home), *arguments],
+            as_process=True,
+            start_new_session=True,
+            pass_fds=tuple(conditions.descriptors),
+        )
+        process = handle.proc
+        if process is None:
+            raise BackendFailed("Git could not be started.")
+        handle.proc = None  # Otherwise GitPython would end it as soon as its handle goes out of sight.
+        return process
+
+    def _followed(self, process: subprocess.Popen[bytes], conditions: Conditions) -> tuple[bytes, bytes]:
+        stdout, stderr = bytearray(), bytearray()
+        reader = ProgressReader(conditions.progress) if conditions.progress else None
+
+        def on_stderr(chunk: bytes) -> None:
+            stderr.extend(chunk)
+            del stderr[:-_KEPT_STDERR]
+            if reader:
+                reader.feed(chunk)
+
+        watch = _Watch(self._settings, conditions)
+        assert process.stdout
+        assert process.stderr
+        _read_all({process.stdout: stdout.extend, process.stderr: on_stderr}, watch.check)
+        while process.poll() is None:
+            watch.check()
+            time.sleep(_POLL_SECONDS)
+        return bytes(stdout), bytes(stderr)
+
+
+def _read_all(streams: Mapping[IO[bytes], Callable[[bytes], None]], check: Callable[[], None]) -> None:
+    with selectors.DefaultSelector() as selector:
+        for stream, consume in streams.items():
+            selector.register(stream, selectors.EVENT_READ, consume)
+        while selector.get_map():
+            for key, _ in selector.select(_TICK_SECONDS):
+                chunk = os.read(key.fd, _CHUNK)
+                if chunk:
+                    key.data(chunk)
+                else:
+                    selector.unregister(key.fileobj)
+            check()
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Leave nothing of the command's process group behind: ask first, so that git removes its lock files, then kill."""
+    for stream in (process.stdout, process.stderr):
+        if stream:
+            stream.close()
+    if process.returncode is not None:
+        return
+    end = time.monotonic() + _TERM_SECONDS
+    os.killpg(process.pid, signal.SIGTERM)
+    # The leader is not reaped before the last signal, because its number must keep naming this group.
+    while time.monotonic() < end and not os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT | os.WNOHANG):
+        time.sleep(_POLL_SECONDS)
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+class _Watch:
+    """The limits of one command."""
+
+    def __init__(self, settings: Git, conditions: Conditions) -> None:
+        self._limit = min(settings.timeout_seconds, conditions.seconds or settings.timeout_seconds)
+        self._end = time.monotonic() + self._limit
+        self._max_bytes = settings.max_bytes
+        self._remote = conditions.remote
+        self._folders: Iterable[Path] = conditions.watched
+        self._next_size_check = time.monotonic() + _SIZE_CHECK_SECONDS
+
+    def check(self) -> None:
+        now = time.monotonic()
+        if now > self._end:
+            raise self._too_slow()
+        if self._folders and now > self._next_size_check:
+            self._check_size()
+            # Counting a large folder takes long; it must never take more than a tenth of the time.
+            spent = time.monotonic() - now
+            self._next_size_check = now + max(_SIZE_CHECK_SECONDS, 10 * spent)
+
+    def _too_slow(self) -> RemoteDown | BackendFailed:
+        hint = "Try again later, or raise git.timeout_seconds."
+        if self._remote:
+            return RemoteDown(f"The git server of {self._remote} took more than {self._limit:g} seconds.", hint=hint)
+        return BackendFailed(f"Git took more than {self._limit:g} seconds in the local clone.", hint=hint)
+
+    def _check_size(self) -> None:
+        if sum(disk_bytes(folder) for folder in self._folders) > self._max_bytes:
+            name = f"The git repository {self._remote}" if self._remote else "The local clone"
+            raise BackendFailed(
+                f"{name} is larger than the limit of {self._max_bytes} bytes.",
+                cause="data_unavailable",
+                hint="Raise git.max_bytes on this node, or register a smaller repository.",
+            )

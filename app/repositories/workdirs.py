@@ -1,0 +1,249 @@
+"""The local clones: made, refreshed, read, committed to, cleaned and removed, one at a time each."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from app.errors import BackendFailed, Conflict, MaoError, WrongState
+from app.models.names import checked_name
+from app.repositories import clone_quarantine, clone_remote
+from app.repositories.clone_locks import CloneLocks
+from app.repositories.clone_remote import RefreshResult
+from app.repositories.clone_repository import GIT_DIRS, Places, Repository
+from app.repositories.folders import disk_bytes, remove_folder
+from app.repositories.git_command import GitCommand
+from app.repositories.git_progress import Progress
+from app.repositories.git_urls import checked_branch, checked_url
+from app.settings import Git
+
+__all__ = ["CloneFacts", "RefreshResult", "Workdirs"]
+
+_RUN_TRAILER = "Mao-Run"
+
+
+@dataclass(frozen=True)
+class CloneFacts:
+    """How a clone stands. ``head`` and ``branch`` are empty where there is none; ``size_bytes`` is the room on disk."""
+
+    head: str
+    branch: str
+    url: str
+    has_uncommitted: bool
+    unpushed_commits: int
+    size_bytes: int
+
+
+class Workdirs:
+    """The clones in ``importdir``. Nothing is opened or made before the first call.
+
+    Every method that works in a clone raises ``NotFound`` where there is none, ``Locked`` when another process keeps it
+    for too long, and ``BackendFailed`` when git or the disk refuses.
+    """
+
+    def __init__(self, settings: Git, importdir: Path) -> None:
+        self._settings = settings
+        self._importdir = importdir.absolute()
+        hidden = self._importdir / GIT_DIRS
+        self._git = GitCommand(settings, hidden / ".home")
+        self._locks = CloneLocks(hidden, settings.timeout_seconds)
+
+    def path(self, name: str) -> Path:
+        """Give the work tree of the clone ``name``, whether it exists or not.
+
+        Raises:
+            Invalid: it is not a name.
+        """
+        return self._places(name).tree
+
+    def exists(self, name: str) -> bool:
+        """Tell whether there is a whole clone of that name."""
+        return Repository(self._git, self._places(name), -1).exists
+
+    def clone(self, name: str, url: str, branch: str = "", progress: Progress | None = None) -> str:
+        """Make the clone, or refresh it when it is there, and give its head; empty for a repository without commits.
+
+        Raises:
+            Invalid: the address or the branch is not allowed.
+            Conflict: the folder is taken, or holds a clone of another address.
+            RemoteDown: the git server does not answer, or not in time.
+            BackendFailed: it refuses; the cause is ``data_unavailable``.
+        """
+        self._check(url, branch)
+        with self._held(name) as repository:
+            if repository.places.git_dir.is_dir():
+                repository.require_origin(url)
+                if not repository.exists:
+                    repository.write_tree_folder(progress)
+                head = clone_remote.refresh(repository, url, branch, progress, self._settings.timeout_seconds).head
+            else:
+                self._make(repository, url, branch, progress)
+                head = repository.head()
+        if progress:
+            progress(100, "ready")
+        return head
+
+    def _make(self, repository: Repository, url: str, branch: str, progress: Progress | None) -> None:
+        places = repository.places
+        if places.tree.exists() or places.tree.is_symlink():
+            raise Conflict(
+                f"The folder '{places.name}' exists and is not a clone of ours.", hint="Move it away, then clone again."
+            )
+        clone_remote.download(repository, url, branch, progress, self._settings.timeout_seconds)
+        try:
+            repository.write_tree_folder(progress)
+        except MaoError:
+            remove_folder(places.new_tree)
+            remove_folder(places.git_dir)
+            raise
+
+    def refresh(self, name: str, url: str, branch: str = "") -> RefreshResult:
+        """Fetch, and move forward when nothing local is lost by it; uncommitted files and local commits always stay.
+
+        A remote that cannot be asked is no error here: the result says ``is_stale`` and why.
+
+        Raises:
+            Conflict: the clone came from another address or is on another branch.
+        """
+        self._check(url, branch)
+        with self._held(name) as repository:
+            repository.require().require_origin(url)
+            return clone_remote.refresh(repository, url, branch, None, self._settings.timeout_seconds)
+
+    def head(self, name: str) -> str:
+        """Give the commit that is checked out, or an empty text where nothing was ever committed."""
+        with self._held(name) as repository:
+            return repository.require().head()
+
+    def baseline(self, name: str) -> str:
+        """Give the id of a git tree that is exactly the work tree now (ignored files aside).
+
+        Raises:
+            BackendFailed: with cause ``data_unavailable``: there is a repository, or a link out, in the work tree.
+        """
+        with self._held(name) as repository:
+            return repository.require().tree_now()
+
+    def changed_since(self, name: str, baseline: str) -> list[str]:
+        """List the files that were added or modified since ``baseline``, relative to the work tree.
+
+        A name that is not UTF-8 keeps its bytes as surrogates, as everywhere in ``os``.
+        """
+        with self._held(name) as repository:
+            return repository.changes(baseline, repository.require().tree_now(), "AMT")
+
+    def commit(self, name: str, message: str, trailers: Mapping[str, str], run_id: int) -> str | None:
+        """Commit everything in the work tree for a run and give the commit; None when there is nothing to commit.
+
+        The run's number is always among the trailers, and a head that carries it is given as it is: so this may be
+        repeated after a crash.
+        """
+        with self._held(name) as repository:
+            head = repository.require().head()
+            if head and repository.trailer(head, _RUN_TRAILER) == str(run_id):
+                return head
+            repository.check_tree()
+            repository.run("add", "--all")
+            if repository.run("write-tree").text == repository.tree_of(head):
+                return None
+            text = _message(message, {_RUN_TRAILER: str(run_id), **trailers})
+            repository.run("commit", "--quiet", "--no-verify", "--cleanup=verbatim", f"--message={text}")
+            return repository.head()
+
+    def quarantine(self, name: str, baseline: str, run_id: int) -> str | None:
+        """Move what a run wrote since ``baseline`` to the branch ``quarantine/<run id>`` and give its commit.
+
+        Afterwards the work tree is exactly the baseline, with the uncommitted files that were there before the run.
+        None when the run left nothing. Safe to repeat after a kill at any point.
+        """
+        with self._held(name) as repository:
+            return clone_quarantine.quarantine(repository.require(), baseline, run_id)
+
+    def state(self, name: str) -> CloneFacts:
+        """Say how the clone stands."""
+        with self._held(name) as repository:
+            places = repository.require().places
+            return CloneFacts(
+                head=repository.head(),
+                branch=repository.branch(),
+                url=repository.url(),
+                has_uncommitted=bool(repository.uncommitted()),
+                unpushed_commits=repository.unpushed(),
+                size_bytes=disk_bytes(places.tree) + disk_bytes(places.git_dir),
+            )
+
+    def remove(self, name: str, is_forced: bool = False) -> None:
+        """Remove the clone with all that belongs to it; what is absent is no error.
+
+        Raises:
+            WrongState: naming what would be lost, unless ``is_forced``.
+        """
+        with self._held(name) as repository:
+            places = repository.places
+            if not is_forced and repository.exists:
+                _refuse_loss(repository)
+            # The work tree first: without it there is no clone, and clone() or remove() can go on from there.
+            for path, gone in zip((places.tree, places.git_dir, places.refused), places.gone, strict=True):
+                remove_folder(gone)
+                if path.exists():
+                    path.rename(gone)
+            for gone in places.gone:
+                remove_folder(gone)
+
+    def _places(self, name: str) -> Places:
+        return Places(self._importdir, checked_name(name))
+
+    def _check(self, url: str, branch: str) -> None:
+        checked_url(url, allow_local=self._settings.allow_local)
+        if branch:
+            checked_branch(branch)
+
+    @contextmanager
+    def _held(self, name: str) -> Iterator[Repository]:
+        places = self._places(name)
+        try:
+            with self._locks.held(name) as hold:
+                repository = Repository(self._git, places, hold.descriptor)
+                if hold.was_interrupted:
+                    _sweep(places)
+                    clone_remote.recover(repository)
+                yield repository
+        except OSError as error:
+            raise _of_disk(error) from error
+
+
+def _sweep(places: Places) -> None:
+    for path in (places.new_tree, places.new_git_dir, *places.gone):
+        remove_folder(path)
+
+
+def _of_disk(error: OSError) -> BackendFailed:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return BackendFailed("The disk of this node is full.", hint="Free some space.")
+    reason = error.strerror or type(error).__name__
+    return BackendFailed(f"The folder of the clones cannot be used: {reason}.", hint="Check its rights and its disk.")
+
+
+def _message(subject: str, trailers: Mapping[str, str]) -> str:
+    lines = [f"{key}: {' '.join(value.split())}" for key, value in trailers.items() if value.strip()]
+    return f"{subject.strip()}\n\n" + "".join(f"{line}\n" for line in lines)
+
+
+def _refuse_loss(repository: Repository) -> None:
+    uncommitted, unpushed = repository.uncommitted(), repository.unpushed()
+    kept = clone_quarantine.branches(repository)
+    losses = []
+    if uncommitted:
+        losses.append(f"{uncommitted} uncommitted file(s)")
+    if unpushed:
+        losses.append(f"{unpushed} commit(s) that the remote does not have")
+    if kept:
+        losses.append(f"the files of failed runs on {', '.join(kept[:5])}{' ...' if len(kept) > 5 else ''}")
+    if losses:
+        raise WrongState(
+            f"Removing the clone of '{repository.places.name}' would lose {', '.join(losses)}.",
+            hint="Push or copy them first, or remove with force.",
+        )
