@@ -1,0 +1,128 @@
+"""Jobs: what runs when, and what became of each due instant."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from flask import url_for
+
+from app.api.blueprint import Blueprint
+from app.api.context import identity, services
+from app.api.pages import page
+from app.api.schemas.base import NoBody
+from app.api.schemas.jobs import FiringPage, FiringQuery, JobPage, JobQuery, JobSchema, JobView, NewJob, Pause
+from app.api.security import requires
+from app.models.token import Permission
+
+blueprint = Blueprint("jobs", __name__, url_prefix="/api/jobs", description="Schedules.")
+SCHEDULERS = (Permission.JOB_SCHEDULE, Permission.JOB_SCHEDULE_ANY)
+EXAMPLE = {"tool": "spike", "schedule": "daily", "timeOfDay": "02:30", "zone": "Europe/Athens"}
+
+
+@blueprint.route("")
+@requires()
+@blueprint.arguments(JobQuery, location="query")
+@blueprint.response(200, JobPage)
+def list_jobs(query: dict[str, Any]) -> Any:
+    """List the jobs, in the order of their ids.
+
+    With `internal=true` the product's own jobs follow on the last page.
+    """
+    found = page(
+        lambda after, limit: [JobView(*known) for known in services().jobs.list(after=after, limit=limit)],
+        query["cursor"],
+        query["limit"],
+        key=lambda view: view.job.id,
+    )
+    if query["internal"] and found["next"] is None:
+        found["items"] += [_internal(name, tick) for name, tick in sorted(services().jobs.internal().items())]
+    return found
+
+
+@blueprint.route("", methods=["POST"])
+@requires(*SCHEDULERS)
+@blueprint.arguments(NewJob, example=EXAMPLE)
+@blueprint.response(201, JobSchema)
+@blueprint.alt_response(200, schema=JobSchema, description="The job with that id was changed.", success=True)
+@blueprint.alt_response(404, "NOT_FOUND")
+def schedule_job(values: dict[str, Any]) -> Any:
+    """Schedule a job; where its id is known, that job is changed."""
+    job, is_new = services().jobs.schedule(identity(), values)
+    location = {"Location": url_for("jobs.get_job", job_id=job.id)}
+    return JobView(*services().jobs.get(job.id)), 201 if is_new else 200, location
+
+
+@blueprint.route("/<job_id>")
+@requires()
+@blueprint.response(200, JobSchema)
+@blueprint.alt_response(404, "NOT_FOUND")
+def get_job(job_id: str) -> Any:
+    """Show a job."""
+    return JobView(*services().jobs.get(job_id))
+
+
+@blueprint.route("/<job_id>", methods=["DELETE"])
+@requires(*SCHEDULERS)
+@blueprint.response(204)
+@blueprint.alt_response(404, "NOT_FOUND")
+def remove_job(job_id: str) -> None:
+    """Remove a job; its runs and firings stay."""
+    services().jobs.remove(identity(), job_id)
+
+
+@blueprint.route("/<job_id>/pause", methods=["POST"])
+@requires(*SCHEDULERS)
+@blueprint.arguments(Pause, required=False)
+@blueprint.response(200, JobSchema)
+@blueprint.alt_response(404, "NOT_FOUND")
+def pause_job(values: dict[str, Any], job_id: str) -> Any:
+    """Pause a job; each instant that passes is recorded with the reason."""
+    services().jobs.pause(identity(), job_id, values["reason"])
+    return JobView(*services().jobs.get(job_id))
+
+
+@blueprint.route("/<job_id>/resume", methods=["POST"])
+@requires(*SCHEDULERS)
+@blueprint.arguments(NoBody, required=False)
+@blueprint.response(200, JobSchema)
+@blueprint.alt_response(404, "NOT_FOUND")
+def resume_job(_: dict[str, Any], job_id: str) -> Any:
+    """Let a paused job fire again."""
+    services().jobs.resume(identity(), job_id)
+    return JobView(*services().jobs.get(job_id))
+
+
+@blueprint.route("/<job_id>/firings")
+@requires()
+@blueprint.arguments(FiringQuery, location="query")
+@blueprint.response(200, FiringPage)
+@blueprint.alt_response(404, "NOT_FOUND")
+def list_firings(query: dict[str, Any], job_id: str) -> Any:
+    """List what became of a job's due instants, newest first."""
+    return page(
+        lambda after, limit: services().jobs.firings(job_id, after=after, limit=limit),
+        query["cursor"],
+        query["limit"],
+        key=lambda firing: firing.due_at,
+    )
+
+
+def _internal(name: str, tick: dict[str, Any]) -> JobView:
+    """Show a job of the product's own like any other; it has no tool and no runs."""
+    last = datetime.fromisoformat(tick["lastTime"]) if tick.get("lastTime") else None
+    every = tick.get("everySeconds")
+    job = {
+        "id": name,
+        "tool": "",
+        "trigger": f"every {every:g} seconds" if every else "when a job is due",
+        "is_once": False,
+        "zone": "UTC",
+        "parameters": {},
+        "description": "",
+        "owner": "mao",
+        "submitter": "mao",
+        "updated_at": last,
+        "next_run_at": last + timedelta(seconds=every) if last and every else None,
+    }
+    return JobView(job)

@@ -1,0 +1,129 @@
+"""Runs: submit, search, show, wait, stop, read."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import url_for
+
+from app.api.blueprint import Blueprint
+from app.api.context import identity, services
+from app.api.output import answer_output
+from app.api.pages import page
+from app.api.schemas.runs import (
+    EventList,
+    NewRun,
+    OutputQuery,
+    ReportSchema,
+    RunPage,
+    RunQuery,
+    RunSchema,
+    StopQuery,
+    Submitted,
+    WaitQuery,
+)
+from app.api.security import requires
+from app.models.token import Permission
+
+blueprint = Blueprint("runs", __name__, url_prefix="/api/runs", description="Runs of tools.")
+READERS = (Permission.JOB_RUN_READ, Permission.JOB_RUN_READ_ANY)
+EXAMPLE = {"jobSpec": {"tool": "spike", "publish": "none"}}
+OUTPUT_HEADERS = {
+    "X-Next-Offset": {"description": "Where to read on.", "schema": {"type": "integer"}},
+}
+
+
+@blueprint.route("", methods=["POST"])
+@requires(Permission.JOB_SUBMIT)
+@blueprint.arguments(NewRun, example=EXAMPLE)
+@blueprint.response(202, Submitted)
+@blueprint.alt_response(404, "NOT_FOUND")
+def submit_run(values: dict[str, Any]) -> Any:
+    """Submit a run."""
+    spec = values["job_spec"]
+    options = {"description": spec.pop("description"), "labels": spec.pop("labels", None)}
+    run_id = services().runs.submit(identity(), spec.pop("tool"), spec, **options)
+    return {"run_id": run_id}, {"Location": url_for("runs.get_run", run_id=run_id)}
+
+
+@blueprint.route("")
+@requires(*READERS, Permission.JOB_RUN_SEARCH)
+@blueprint.arguments(RunQuery, location="query")
+@blueprint.response(200, RunPage)
+def list_runs(query: dict[str, Any]) -> Any:
+    """List runs, newest first.
+
+    A token without `job_run_read_any` sees the runs of its owner.
+    """
+    who, after, size = identity(), query.pop("cursor"), query.pop("limit")
+    query["job_id"] = query.pop("job")
+    return page(
+        lambda last, limit: services().runs.list(who, after=last, limit=limit, **query),
+        after,
+        size,
+        key=lambda run: run.id,
+    )
+
+
+@blueprint.route("/<row:run_id>")
+@requires(*READERS)
+@blueprint.response(200, RunSchema)
+@blueprint.alt_response(404, "NOT_FOUND")
+def get_run(run_id: int) -> Any:
+    """Show a run."""
+    return services().runs.get(identity(), run_id)
+
+
+@blueprint.route("/<row:run_id>", methods=["DELETE"])
+@requires(Permission.JOB_RUN_ABORT, Permission.JOB_RUN_ABORT_ANY)
+@blueprint.arguments(StopQuery, location="query")
+@blueprint.response(202, RunSchema)
+@blueprint.alt_response(404, "NOT_FOUND")
+@blueprint.alt_response(409, "CONFLICT")
+def stop_run(query: dict[str, Any], run_id: int) -> Any:
+    """Stop a run: politely first, by force after its grace period."""
+    return services().runs.stop(identity(), run_id, is_forced=query["force"])
+
+
+@blueprint.route("/<row:run_id>/wait")
+@requires(*READERS)
+@blueprint.arguments(WaitQuery, location="query")
+@blueprint.response(200, RunSchema)
+@blueprint.alt_response(404, "NOT_FOUND")
+def wait_for_run(query: dict[str, Any], run_id: int) -> Any:
+    """Show a run as soon as it is final, or as it is when the time is over."""
+    return services().runs.wait(identity(), run_id, query["timeout"])
+
+
+@blueprint.route("/<row:run_id>/output.txt")
+@requires(Permission.JOB_RUN_OUTPUT)
+@blueprint.arguments(OutputQuery, location="query")
+@blueprint.response(200, {"type": "string", "format": "binary"}, content_type="text/plain", headers=OUTPUT_HEADERS)
+@blueprint.alt_response(206, content_type="text/plain", description="The part that Range asked for.", success=True)
+@blueprint.alt_response(404, "NOT_FOUND")
+@blueprint.alt_response(416, "REQUESTED_RANGE_NOT_SATISFIABLE")
+def get_output(query: dict[str, Any], run_id: int) -> Any:
+    """Read what a run has printed: all of it, from a byte on, or the last lines.
+
+    Ask again from `X-Next-Offset` on to follow a run that goes on.
+    """
+    return answer_output(services().runs, identity(), run_id, **query)
+
+
+@blueprint.route("/<row:run_id>/report")
+@requires(*READERS)
+@blueprint.response(200, ReportSchema)
+@blueprint.alt_response(404, "NOT_FOUND")
+@blueprint.alt_response(409, "CONFLICT")
+def get_report(run_id: int) -> Any:
+    """Read the report of a run that is over."""
+    return services().runs.report(identity(), run_id)
+
+
+@blueprint.route("/<row:run_id>/events")
+@requires(*READERS)
+@blueprint.response(200, EventList)
+@blueprint.alt_response(404, "NOT_FOUND")
+def list_events(run_id: int) -> Any:
+    """List a run's changes of state, oldest first."""
+    return {"items": services().runs.events(identity(), run_id), "next": None}

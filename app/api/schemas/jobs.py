@@ -1,0 +1,124 @@
+"""Jobs and their firings as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import marshmallow as ma
+from marshmallow import fields, validate
+
+from app.api.schemas.base import CamelSchema, Cursor, Whole, page_schema, page_size
+from app.api.schemas.runs import Parameters
+from app.models.job import FiringOutcome, Job, MisfirePolicy, OverlapPolicy
+
+MAX_AGE_SECONDS_MOST = 366 * 86_400
+MISFIRES = [str(word) for word in MisfirePolicy]
+OVERLAPS = [str(word) for word in OverlapPolicy]
+
+
+class NewJob(CamelSchema):
+    """What to run and when: either `schedule` or `at`."""
+
+    id = fields.String(metadata={"description": "The tool's name unless another is given."})
+    tool = fields.String(required=True, metadata={"example": "spike"})
+    schedule = fields.String(
+        metadata={"description": "daily, weekly, monthly or crontab text of five fields.", "example": "daily"}
+    )
+    at = fields.AwareDateTime(
+        metadata={"description": "One instant, with its zone.", "example": "2030-01-01T00:00:00Z"}
+    )
+    time_of_day = fields.String(metadata={"description": "HH:MM, for daily, weekly and monthly.", "example": "02:30"})
+    zone = fields.String(metadata={"description": "A name of the IANA list.", "example": "Europe/Athens"})
+    misfire = fields.String(
+        validate=validate.OneOf(MISFIRES), metadata={"description": "What to do with instants that passed."}
+    )
+    max_age_seconds = Whole(
+        validate=validate.Range(1, MAX_AGE_SECONDS_MOST),
+        metadata={"description": "How late a run may begin.", "example": 3600},
+    )
+    overlap = fields.String(
+        validate=validate.OneOf(OVERLAPS), metadata={"description": "What to do while the run before is not over."}
+    )
+    parameters = fields.Nested(Parameters)
+    description = fields.String(metadata={"description": "For people."})
+
+
+@dataclass(frozen=True)
+class JobView:
+    """A job with the number of its last run; a job of the product's own is a mapping."""
+
+    job: Job | Mapping[str, Any]
+    last_run_id: int | None = None
+
+    @property
+    def is_internal(self) -> bool:
+        """Whether it is one of the product's own jobs."""
+        return isinstance(self.job, Mapping)
+
+
+class JobSchema(CamelSchema):
+    """A job as it is now."""
+
+    id = fields.String(metadata={"example": "spike"})
+    tool = fields.String(metadata={"example": "spike"})
+    schedule = fields.String(
+        attribute="trigger", metadata={"description": "Crontab text, or an instant.", "example": "0 0 * * *"}
+    )
+    is_once = fields.Boolean()
+    zone = fields.String(metadata={"example": "UTC"})
+    misfire = fields.String(metadata={"enum": MISFIRES})
+    max_age_seconds = fields.Integer()
+    overlap = fields.String(metadata={"enum": OVERLAPS})
+    parameters = fields.Nested(Parameters)
+    description = fields.String()
+    owner = fields.String()
+    submitter = fields.String()
+    created_time = fields.AwareDateTime(attribute="created_at", allow_none=True)
+    updated_time = fields.AwareDateTime(attribute="updated_at", allow_none=True)
+    next_run_time = fields.AwareDateTime(attribute="next_run_at", allow_none=True)
+    paused_time = fields.AwareDateTime(attribute="paused_at", allow_none=True)
+    pause_reason = fields.String(allow_none=True)
+    is_internal = fields.Boolean()
+    last_run_id = fields.Integer(allow_none=True)
+
+    def get_attribute(self, obj: JobView, attr: str, default: Any) -> Any:
+        """Read from the view's job what the view itself does not have."""
+        return getattr(obj, attr) if hasattr(obj, attr) else super().get_attribute(obj.job, attr, default)
+
+
+class Pause(CamelSchema):
+    """Why a job is paused."""
+
+    reason = fields.String(load_default="", metadata={"example": "the source is down"})
+
+
+class JobQuery(ma.Schema):
+    """Which jobs."""
+
+    internal = fields.Boolean(load_default=False, metadata={"description": "Add the product's own jobs."})
+    limit = page_size()
+    cursor = Cursor(load_default="")
+
+
+class FiringQuery(ma.Schema):
+    """Which page of the firings, newest first."""
+
+    limit = page_size()
+    cursor = Cursor(datetime.fromisoformat, load_default=None)
+
+
+class FiringSchema(CamelSchema):
+    """What became of one due instant."""
+
+    due_time = fields.AwareDateTime(attribute="due_at")
+    recorded_time = fields.AwareDateTime(attribute="recorded_at")
+    outcome = fields.String(metadata={"enum": [str(outcome) for outcome in FiringOutcome]})
+    reason = fields.String()
+    run_id = fields.Integer(allow_none=True)
+
+
+JobPage = page_schema(JobSchema, "JobPage")
+FiringPage = page_schema(FiringSchema, "FiringPage")

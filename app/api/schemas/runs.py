@@ -1,0 +1,170 @@
+"""Runs as JSON: what is submitted, what is shown, and how they are searched and read."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import marshmallow as ma
+from flask import url_for
+from marshmallow import fields, validate
+
+from app.api.pages import number
+from app.api.schemas.base import CamelKeys, CamelSchema, Cursor, QueryInteger, Whole, camel, page_schema, page_size
+from app.models.run import Cause, Run, RunStatus
+from app.models.tool import Publish
+from app.services.tool_rules import broken_rules
+
+WAIT_SECONDS_MOST = 60
+PARAMETERS = frozenset({"command", "env", "publish", "timeout_seconds"})
+STATUSES = [str(status) for status in RunStatus]
+
+
+class Parameters(CamelSchema):
+    """What a run or a job sets in place of its tool's entry."""
+
+    command = fields.List(fields.String(), metadata={"description": "In place of the tool's own command."})
+    env = fields.Dict(keys=fields.String(), values=fields.String(), metadata={"description": "Added to the tool's."})
+    publish = fields.String(metadata={"enum": [str(word) for word in Publish]})
+    timeout_seconds = Whole(metadata={"description": "Seconds that the run may take.", "example": 3600})
+
+    @ma.validates_schema
+    def _check_rules(self, data: dict[str, Any], **_: Any) -> None:
+        broken = broken_rules({key: data[key] for key in data.keys() & PARAMETERS})
+        if broken:
+            raise ma.ValidationError({camel(key): rules for key, rules in broken.items()})
+
+
+class NewToolRun(Parameters):
+    """How to run a tool now; every key may be left out."""
+
+    description = fields.String(load_default="", metadata={"description": "For people."})
+
+
+class JobSpec(NewToolRun):
+    """What to run."""
+
+    tool = fields.String(required=True, metadata={"example": "spike"})
+    labels = fields.Dict(keys=fields.String(), values=fields.String(), metadata={"description": "Choose the backend."})
+
+
+class NewRun(CamelSchema):
+    """A run to be submitted."""
+
+    job_spec = fields.Nested(JobSpec, required=True)
+
+
+class Submitted(CamelSchema):
+    """The number of a run that was accepted."""
+
+    run_id = fields.Integer(required=True, metadata={"example": 1})
+
+
+class RunSchema(CamelSchema):
+    """A run as it is now."""
+
+    id = fields.Integer(metadata={"example": 1})
+    parent_id = fields.Integer(allow_none=True)
+    tool = fields.String(metadata={"example": "spike"})
+    job_id = fields.String(allow_none=True)
+    due_time = fields.AwareDateTime(attribute="due_at", allow_none=True)
+    status = fields.String(metadata={"enum": STATUSES})
+    cause = fields.String(allow_none=True, metadata={"enum": [*(str(cause) for cause in Cause), None]})
+    message = fields.String(allow_none=True)
+    waiting_for = fields.String(allow_none=True)
+    description = fields.String()
+    submitter = fields.String()
+    owner = fields.String()
+    backend = fields.String(metadata={"example": "docker"})
+    labels = fields.Dict(keys=fields.String(), values=fields.String())
+    parameters = fields.Nested(Parameters)
+    node = fields.String(allow_none=True)
+    attempt = fields.Integer()
+    defined_time = fields.AwareDateTime(attribute="defined_at")
+    submission_time = fields.AwareDateTime(attribute="submitted_at", allow_none=True)
+    start_time = fields.AwareDateTime(attribute="started_at", allow_none=True)
+    end_time = fields.AwareDateTime(attribute="ended_at", allow_none=True)
+    exit_code = fields.Integer(allow_none=True)
+    image_digest = fields.String(allow_none=True)
+    input_commit = fields.String(allow_none=True)
+    output_commit = fields.String(allow_none=True)
+    warnings = fields.List(fields.String())
+    spike = CamelKeys(allow_none=True)
+    links = fields.Method("_links", metadata={"type": "object", "description": "Where to read on."})
+
+    def _links(self, run: Run) -> dict[str, str]:
+        views = {"self": "get_run", "output": "get_output", "events": "list_events", "report": "get_report"}
+        links = {word: url_for(f"runs.{view}", run_id=run.id) for word, view in views.items()}
+        return {**links, "tool": url_for("tools.get_tool", name=run.tool)}
+
+
+class EventSchema(CamelSchema):
+    """One change of a run's state."""
+
+    time = fields.AwareDateTime(attribute="at")
+    from_status = fields.String(allow_none=True)
+    to_status = fields.String()
+    actor = fields.String()
+    cause = fields.String(allow_none=True)
+
+
+class EventList(ma.Schema):
+    """A run's changes of state, oldest first; a run has few, so there is one page."""
+
+    items = fields.List(fields.Nested(EventSchema), required=True)
+    next = fields.String(required=True, allow_none=True)
+
+
+class ReportSchema(ma.Schema):
+    """A final run's report."""
+
+    class Meta:
+        """The report was put into words when the run ended; it is shown as it was stored."""
+
+        unknown = ma.INCLUDE
+
+    verdict = fields.String()
+    text = fields.String(metadata={"description": "The report as `maoctl tool run` prints it."})
+    spike = fields.Raw(allow_none=True)
+
+
+class RunQuery(ma.Schema):
+    """Which runs."""
+
+    tool = fields.String(load_default=None)
+    status = fields.String(load_default=None, metadata={"enum": STATUSES})
+    owner = fields.String(load_default=None)
+    job = fields.String(load_default=None)
+    limit = page_size()
+    cursor = Cursor(number, load_default=None)
+
+
+class StopQuery(ma.Schema):
+    """How to stop a run."""
+
+    force = fields.Boolean(load_default=False, metadata={"description": "Kill it at once."})
+
+
+class WaitQuery(ma.Schema):
+    """How long to wait."""
+
+    timeout = QueryInteger(
+        load_default=30,
+        validate=validate.Range(0, WAIT_SECONDS_MOST),
+        metadata={"description": "Seconds after which the run is shown, final or not."},
+    )
+
+
+class OutputQuery(ma.Schema):
+    """Which part of the output."""
+
+    offset = QueryInteger(validate=validate.Range(0), metadata={"description": "The number of the first byte."})
+    tail = QueryInteger(validate=validate.Range(0, 100_000), metadata={"description": "So many lines at the end."})
+    limit = QueryInteger(validate=validate.Range(1), metadata={"description": "At most so many bytes."})
+
+    @ma.validates_schema
+    def _check_one_place(self, data: dict[str, Any], **_: Any) -> None:
+        if "offset" in data and "tail" in data:
+            raise ma.ValidationError("Give offset or tail, not both.", "tail")
+
+
+RunPage = page_schema(RunSchema, "RunPage")
