@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 
 from app.errors import BackendFailed, DatabaseDown, Invalid, NotFound, Unavailable, WrongState
 from app.models.run import FINAL, Cause, Run, RunStatus
@@ -58,7 +59,7 @@ class Dispatcher:
                 self._supervise(run_id, is_adopted=True)
 
     def told(self, payload: str) -> bool:
-        """Hear of a change of a run, and give whether a ``step`` may find work now; what is to be stopped is stopped."""
+        """Hear of a change of a run, stop what is to be stopped, and give whether ``step`` may find work now."""
         run_id, _, status = payload.partition(":")
         if status == RunStatus.ABORTING and (supervision := self._supervisions.get(int(run_id))):
             supervision.ask_stop()
@@ -72,7 +73,7 @@ class Dispatcher:
             except (DatabaseDown, WrongState) as error:
                 log.warning("Output of run %s is not stored yet: %s", supervision.run_id, error.message)
 
-    def _claim(self) -> list[Run]:
+    def _claim(self) -> Sequence[Run]:
         limit = self._context.settings.limits.concurrent_runs
         with self._context.database.transaction() as session:
             runs = RunRepository(session)
