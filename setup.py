@@ -51,6 +51,8 @@ setup(
         include=["app", "app.*", "cli", "cli.*", "migrations", "migrations.*"], exclude=["*.__pycache__"]
     ),
     py_modules=["wsgi"],
+    # Not a module, because of its name; `mao up` finds it beside the package in a checkout, else here.
+    data_files=[("share/mao-orchestrator", ["gunicorn.conf.py"])],
     package_data={"": ["*.ini", "*.mako", "*.html", "*.css", "*.js", "*.png", "*.svg", "*.json", "py.typed"]},
     install_requires=REQUIREMENTS,
     extras_require=EXTRAS,

@@ -132,7 +132,7 @@ def create(instance: Path | None, save: bool) -> None:
 
     with _plain_errors():
         found = _loaded(instance)
-        made = build(found).tokens.create_root()
+        made = build(found).tokens.create_root(found.working_environment.user)
         if save:
             machine.save_connection(found, made)
         click.echo(f"Stored in {found.instance / 'maoctl.ini'}." if save else made)

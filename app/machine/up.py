@@ -134,11 +134,17 @@ def _mao(settings: Settings, *arguments: str) -> None:
 
 
 def _commands(settings: Settings) -> Sequence[Command]:
-    gunicorn = (sys.executable, "-P", "-m", "gunicorn", "--chdir", str(_ROOT))
+    gunicorn = (sys.executable, "-P", "-m", "gunicorn", "--chdir", str(_ROOT), "-c", str(_gunicorn_config()))
     return (
-        Command("The API", (*gunicorn, "-c", str(_ROOT / "gunicorn.conf.py"), "wsgi:app"), stop_seconds=40),
+        Command("The API", gunicorn, stop_seconds=40),
         Command("The agent", (*_MAO, "agent"), stop_seconds=40),
     )
+
+
+def _gunicorn_config() -> Path:
+    """Give the file that setup.py installs, or the one of a checkout."""
+    in_checkout = _ROOT / "gunicorn.conf.py"
+    return in_checkout if in_checkout.exists() else Path(sys.prefix) / "share" / "mao-orchestrator" / in_checkout.name
 
 
 def _became_ready(settings: Settings, children: Sequence[Child], signals: _Signals) -> bool:
