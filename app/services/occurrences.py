@@ -68,11 +68,15 @@ def next_after(schedule: Schedule, instant: datetime) -> datetime | None:
 
     ``instant`` is aware, in any zone; the answer is in UTC.
     """
-    return next(_instants(schedule, instant), None)
+    return next(_instants(schedule, instant.astimezone(UTC)), None)
 
 
 def due_between(schedule: Schedule, first: datetime, until: datetime, limit: int) -> list[datetime]:
-    """List the instants from ``first`` to ``until``, both included, in order; of more than ``limit`` the latest."""
+    """List the instants from ``first`` to ``until``, both included, in order; of more than ``limit`` the latest.
+
+    ``first`` and ``until`` are aware, in any zone; the answer is in UTC.
+    """
+    first, until = first.astimezone(UTC), until.astimezone(UTC)
     window = _FIRST_WINDOW
     while True:
         # The search begins near the end, because a job that was away for a year may be due every minute.
@@ -151,7 +155,7 @@ def _by_the_clock(crontab: str, zone: ZoneInfo, after: datetime) -> Iterator[dat
 def _as_time_passes(crontab: str, zone: ZoneInfo, after: datetime) -> Iterator[datetime]:
     fields = CronSim(crontab, _ANY_YEAR)
     days = " ".join(["0 0", *crontab.split()[2:]])
-    at = after.astimezone(UTC).replace(second=0, microsecond=0) + _MINUTE
+    at = after.replace(second=0, microsecond=0) + _MINUTE
     while True:
         wall = _wall(at, zone)
         if wall.month in fields.months and fields.match_day(wall.date()):
