@@ -131,6 +131,7 @@ class GitCommand:
         while process.poll() is None:
             watch.check()
             time.sleep(_POLL_SECONDS)
+        watch.check_size()
         return bytes(stdout), bytes(stderr)
 
 
@@ -181,7 +182,7 @@ class _Watch:
         if now > self._end:
             raise self._too_slow()
         if self._folders and now > self._next_size_check:
-            self._check_size()
+            self.check_size()
             # Counting a large folder takes long; it must never take more than a tenth of the time.
             spent = time.monotonic() - now
             self._next_size_check = now + max(_SIZE_CHECK_SECONDS, 10 * spent)
@@ -192,7 +193,7 @@ class _Watch:
             return RemoteDown(f"The git server of {self._remote} took more than {self._limit:g} seconds.", hint=hint)
         return BackendFailed(f"Git took more than {self._limit:g} seconds in the local clone.", hint=hint)
 
-    def _check_size(self) -> None:
+    def check_size(self) -> None:
         if sum(disk_bytes(folder) for folder in self._folders) > self._max_bytes:
             name = f"The git repository {self._remote}" if self._remote else "The local clone"
             raise BackendFailed(

@@ -57,6 +57,11 @@ _ANSWERS: Sequence[tuple[re.Pattern[str], str, str | None]] = (
         "does not exist, or may not be seen by this node",
         "Check the address of the entry.",
     ),
+    (
+        re.compile(r"cannot run ssh"),
+        "cannot be reached, because ssh is not installed on this node",
+        "Install the package 'openssh-client', or use https.",
+    ),
     (re.compile(r"transport '.*' not allowed"), "has an address of a kind that is not allowed", None),
 )
 
