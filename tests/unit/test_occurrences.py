@@ -242,6 +242,16 @@ def test_a_day_that_a_country_left_out_is_not_made_up_for_twice() -> None:
     assert every_hour == []
 
 
+def test_a_clock_that_goes_back_over_midnight_begins_the_day_twice() -> None:
+    # In Newfoundland the clock went from 00:01 on 7 November 2010 back to 23:01 on the 6th.
+    start, end = _utc("2010-11-06 12:00"), _utc("2010-11-07 04:00")
+    assert _texts(due_between(Schedule("0 * 7 11 *", "America/St_Johns"), start, end, 10)) == [
+        "2010-11-07 02:30",
+        "2010-11-07 03:30",
+    ]
+    assert _texts(due_between(Schedule("0 0 * * *", "America/St_Johns"), start, end, 10)) == ["2010-11-07 02:30"]
+
+
 def test_both_ends_of_the_period_are_included() -> None:
     schedule = Schedule("0 * * * *", "UTC")
     instants = due_between(schedule, _utc("2024-05-01 10:00"), _utc("2024-05-01 12:00"), 10)
