@@ -22,7 +22,7 @@ from app.repositories.runs import RUN_CHANNEL
 from app.scheduler import Clock, Tick
 from app.services.agent_context import AgentContext
 from app.services.clone_work import work_on_clones
-from app.services.delivery import NotificationListener, deliver
+from app.services.delivery import deliver, listen
 from app.services.dispatching import Dispatcher
 from app.services.hygiene import sweep
 from app.services.terms import begin_term, show_life
@@ -85,7 +85,7 @@ def _lead(parts: AgentParts, channel: Channel, stop: threading.Event) -> None:
     try:
         dispatcher.take_over()
         clock.start()
-        NotificationListener(context).start()
+        threading.Thread(target=listen, args=[context], name="notifications", daemon=True).start()
         _serve(dispatcher, clock, channel, stop)
     finally:
         context.lost.set()

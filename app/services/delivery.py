@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-import threading
 
 from app.errors import RegistryDown
 from app.repositories.notifications import NotificationRepository
 from app.services.agent_context import AgentContext
 
 log = logging.getLogger(__name__)
+_RETRY_SECONDS = 2.0
 
 
 def deliver(context: AgentContext) -> int:
@@ -30,19 +30,12 @@ def deliver(context: AgentContext) -> int:
     return len(waiting)
 
 
-class NotificationListener(threading.Thread):
-    """Writes a log line for every notification of any member, as it arrives."""
-
-    def __init__(self, context: AgentContext) -> None:
-        super().__init__(name="notification-listener", daemon=True)
-        self._context = context
-
-    def run(self) -> None:
-        """Listen until the agent's term of office is over."""
-        while not self._context.lost.is_set():
-            try:
-                for told in self._context.registry.watch_notifications(self._context.lost):
-                    log.warning("Notification from %s: %s: %s", told["node"], told["tool"], told["summary"])
-            except RegistryDown as error:
-                log.warning("No notifications are heard: %s", error.message)
-                self._context.lost.wait(2.0)
+def listen(context: AgentContext) -> None:
+    """Write a log line for every notification of any member, as it arrives, until the term of office is over."""
+    while not context.lost.is_set():
+        try:
+            for told in context.registry.watch_notifications(context.lost):
+                log.warning("Notification from %s: %s: %s", told["node"], told["tool"], told["summary"])
+        except RegistryDown as error:
+            log.warning("No notifications are heard: %s", error.message)
+            context.lost.wait(_RETRY_SECONDS)

@@ -108,9 +108,9 @@ class Dispatcher:
     def _supervise(self, run_id: int, *, is_adopted: bool) -> None:
         supervision = Supervision(self._context, run_id, is_adopted=is_adopted)
         self._supervisions[run_id] = supervision
-        supervision.start()
+        supervision.thread.start()
 
     def _forget_finished(self) -> None:
         for run_id, supervision in list(self._supervisions.items()):
-            if not supervision.is_alive():
+            if not supervision.thread.is_alive():
                 del self._supervisions[run_id]

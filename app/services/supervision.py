@@ -39,35 +39,18 @@ _RETRY_SECONDS = 1.0
 _WAIT_SECONDS = 5.0
 
 
-class Supervision(threading.Thread):
-    """The thread that looks after one run. ``tend`` and ``ask_stop`` are called by the dispatcher's thread."""
+class Supervision:
+    """Looks after one run, in a thread of its own. ``tend`` and ``ask_stop`` are called by the dispatcher's thread."""
 
     def __init__(self, context: AgentContext, run_id: int, *, is_adopted: bool) -> None:
-        super().__init__(name=f"run-{run_id}", daemon=True)
         self.run_id = run_id
+        self.thread = threading.Thread(target=self._look_after, name=f"run-{run_id}", daemon=True)
         self._context = context
         self._was_unobserved = is_adopted
         self._buffer: OutputBuffer | None = None
         self._deadline: datetime | None = None
         self._is_stop_asked = False
         self._stopper: threading.Thread | None = None
-
-    def run(self) -> None:
-        """Do what the row says until it is final, or until this agent owns it no more."""
-        logged_run_id.set(self.run_id)
-        while not self._context.lost.is_set():
-            try:
-                if self._step():
-                    return
-            except DatabaseDown:
-                self._context.lost.wait(_RETRY_SECONDS)
-            except Unavailable as error:
-                self._was_unobserved = True
-                self._explain(f"backend: {error.message}")
-                self._context.lost.wait(_RETRY_SECONDS)
-            except Exception:
-                log.exception("A step of the run failed; it is tried again.")
-                self._context.lost.wait(_RETRY_SECONDS * 5)
 
     def ask_stop(self) -> None:
         """Note that somebody wants the run stopped; ``tend`` does it."""
@@ -87,6 +70,23 @@ class Supervision(threading.Thread):
         """Store the output that has come so far."""
         if self._buffer is not None:
             self._buffer.flush()
+
+    def _look_after(self) -> None:
+        """Do what the row says until it is final, or until this agent owns it no more."""
+        logged_run_id.set(self.run_id)
+        while not self._context.lost.is_set():
+            try:
+                if self._step():
+                    return
+            except DatabaseDown:
+                self._context.lost.wait(_RETRY_SECONDS)
+            except Unavailable as error:
+                self._was_unobserved = True
+                self._explain(f"backend: {error.message}")
+                self._context.lost.wait(_RETRY_SECONDS)
+            except Exception:
+                log.exception("A step of the run failed; it is tried again.")
+                self._context.lost.wait(_RETRY_SECONDS * 5)
 
     def _step(self) -> bool:
         """Do the next thing; give whether there is nothing more to do."""
