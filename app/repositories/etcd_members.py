@@ -246,14 +246,15 @@ def _is_token_refused(error: Any) -> bool:
 def _translated(error: Any, *, is_write: bool = False) -> MaoError:
     """Put a gRPC error into our words; the text of the server stays in the log."""
     code, details = _code(error), error.details() or ""
-    if code == "INVALID_ARGUMENT" and "too large" in details:
+    # The first is etcd's own limit, the second that of its connection.
+    if is_write and ("request is too large" in details or "larger than max" in details):
         return Invalid("The entry is larger than the registry (etcd) accepts.")
     if code in ("PERMISSION_DENIED", "UNAUTHENTICATED") or "auth" in details or "user name is empty" in details:
         return RegistryDown(
             "The registry (etcd) refuses this installation's login.",
             hint="Check user and password in section ETCD, and that the user may read and write below /mao.",
         )
-    if code == "RESOURCE_EXHAUSTED":
+    if "space exceeded" in details:
         return RegistryDown(
             "The registry (etcd) has no space left for changes.",
             hint="Compact and defragment etcd, then disarm its NOSPACE alarm; `etcdctl alarm list` shows it.",
