@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
-from app.errors import Unavailable
+from app.errors import Unauthenticated, Unavailable
 from app.machine.instance import Connection
 
 _TIMEOUT_SECONDS = 10
@@ -38,19 +38,19 @@ def call(connection: Connection, method: str, path: str) -> tuple[int, dict[str,
 
 
 def missing_systems(connection: Connection, needed: Sequence[str] = NEEDED_SYSTEMS) -> list[str]:
-    """Give those of the needed systems that are not up; all of them while the API does not answer."""
+    """Give those of the needed systems that are not up; all of them while the API does not answer.
+
+    Raises:
+        Unauthenticated: the API does not know the token.
+    """
     try:
-        _, answer = call(connection, "GET", "/readyz")
+        status, answer = call(connection, "GET", "/readyz")
     except Unavailable:
         return list(needed)
+    if status == http.client.UNAUTHORIZED:
+        raise Unauthenticated(f"The API at {connection.url} does not know the stored token.")
     systems = answer.get("systems", {})
     return [name for name in needed if not systems.get(name, {}).get("isUp")]
-
-
-def knows_token(connection: Connection) -> bool:
-    """Tell whether the API accepts this token."""
-    status, _ = call(connection, "GET", "/api/security/whoami")
-    return status == http.client.OK
 
 
 def stop_live_runs(connection: Connection, within_seconds: float) -> int:

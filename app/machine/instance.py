@@ -63,8 +63,10 @@ def claimed(instance: Path) -> Iterator[Claim]:
                 f"{instance} is in use by `mao up`, process {running_pid(instance)}.",
                 hint=f"Stop it with: mao down --instance {instance}",
             ) from error
-        yield Claim(file)
-        file.truncate(0)
+        try:
+            yield Claim(file)
+        finally:
+            file.truncate(0)
 
 
 def running_pid(instance: Path) -> int | None:

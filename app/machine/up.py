@@ -13,7 +13,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from types import FrameType
 
-from app.errors import Conflict, MaoError, Unavailable
+from app.errors import Conflict, MaoError, Unauthenticated, Unavailable
 from app.machine import api, databases
 from app.machine.children import Child, Command
 from app.machine.instance import Connection, claimed, read_connection, write_connection
@@ -59,8 +59,7 @@ def run(settings: Settings, say: Callable[[str], None]) -> int:
             stack.callback(child.stop)
             child.start()
             children.append(child)
-        if _became_ready(settings, children, signals):
-            _require_token(settings, say)
+        if _became_ready(settings, children, signals, say):
             claim.mark_ready()
             greet(settings, say)
         while not signals.has_stop:
@@ -147,16 +146,15 @@ def _gunicorn_config() -> Path:
     return in_checkout if in_checkout.exists() else Path(sys.prefix) / "share" / "mao-orchestrator" / in_checkout.name
 
 
-def _became_ready(settings: Settings, children: Sequence[Child], signals: _Signals) -> bool:
+def _became_ready(settings: Settings, children: Sequence[Child], signals: _Signals, say: Callable[[str], None]) -> bool:
     """Wait until every request can be served; give False where a stop was asked for before."""
-    connection = Connection(url_of(settings), "")
     deadline = time.monotonic() + _READY_WITHIN_SECONDS
     while not signals.has_stop:
         for child in children:
             child.watch()
             if child.deaths >= _DEATHS_BEFORE_GIVING_UP:
                 raise Unavailable(f"{child.command.name} does not start; the lines above say why.")
-        if not (down := api.missing_systems(connection)):
+        if not (down := _missing(settings, say)):
             return True
         if time.monotonic() > deadline:
             raise Unavailable(f"Not ready after {_READY_WITHIN_SECONDS} s; down: {', '.join(down)}.")
@@ -164,17 +162,21 @@ def _became_ready(settings: Settings, children: Sequence[Child], signals: _Signa
     return False
 
 
-def _require_token(settings: Settings, say: Callable[[str], None]) -> None:
-    """Make a new root token where the stored one is of a database that is no more."""
-    known = read_connection(settings.instance)
-    if known is None or not api.knows_token(known):
+def _missing(settings: Settings, say: Callable[[str], None]) -> list[str]:
+    connection = read_connection(settings.instance) or Connection(url_of(settings), "")
+    try:
+        return api.missing_systems(connection)
+    except Unauthenticated:
+        # The stored token is of a database that is no more.
         _new_token(settings, say)
+        return list(api.NEEDED_SYSTEMS)
 
 
 def greet(settings: Settings, say: Callable[[str], None]) -> None:
     """Say where the product is and how to stop it."""
     url = url_of(settings)
-    if "docker" in api.missing_systems(Connection(url, ""), ("docker",)):
+    connection = read_connection(settings.instance)
+    if connection and api.missing_systems(connection, ("docker",)):
         say(f"No container engine answers at {settings.docker.socket}: the runs that need one wait for it.")
     say(f"MAO Orchestrator is ready: {url} (documentation: {url}/api/docs).")
     say(f"Stop it with: mao down --instance {settings.instance}")
