@@ -9,6 +9,7 @@ from flask import Flask
 from app import __version__
 from app.api import (
     clones,
+    context,
     converters,
     datasets,
     docs,
@@ -55,6 +56,7 @@ def install(app: Flask) -> None:
         api.spec.components.security_scheme(name, scheme)
     for blueprint in BLUEPRINTS:
         api.register_blueprint(blueprint)
+    app.extensions[context.DESCRIPTION] = api.spec
     app.register_blueprint(docs.blueprint)
 
 

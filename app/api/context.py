@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from flask import current_app, g
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from app.services.tools import ToolService
 
 EXTENSION = "mao"
+DESCRIPTION = "mao.openapi"
 
 
 class Services(Protocol):
@@ -63,6 +64,12 @@ def identity() -> Identity:
 def importdir() -> Path:
     """Give the folder that holds this node's clones."""
     return Path(current_app.config["IMPORTDIR"])
+
+
+def description() -> dict[str, Any]:
+    """Give the description of this API, in OpenAPI."""
+    described: dict[str, Any] = current_app.extensions[DESCRIPTION].to_dict()
+    return described
 
 
 def remember_identity(who: Identity) -> None:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import flask
-import flask_smorest
-from flask import Blueprint, Response, current_app, send_from_directory
+from flask import Blueprint, Response, jsonify, send_from_directory
 from swagger_ui_bundle import swagger_ui_path
 
+from app.api.context import description
 from app.api.security import public
 from app.errors import NotFound
 
@@ -43,8 +42,7 @@ START = """window.ui = SwaggerUIBundle({
 @public
 def openapi() -> Response:
     """Give the description of this API, in OpenAPI 3."""
-    api: flask_smorest.Api = flask_smorest.current_api
-    return flask.jsonify(api.spec.to_dict())
+    return jsonify(description())
 
 
 @blueprint.route("/docs")
@@ -67,4 +65,4 @@ def asset(name: str) -> Response:
     """Give one of Swagger UI's files."""
     if name not in ASSETS:
         raise NotFound(f"Swagger UI has no file '{name[:80]}'.")
-    return send_from_directory(str(swagger_ui_path), name, max_age=current_app.get_send_file_max_age(name))
+    return send_from_directory(str(swagger_ui_path), name)

@@ -6,7 +6,6 @@ A run's own parameters (``command``, ``env``, ``publish``, ``timeout_seconds``) 
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -15,7 +14,6 @@ from typing import Any
 from app.models.names import NAME_PATTERN, NAME_RULE
 from app.models.tool import OnSpike, Publish
 
-ENTRY_BYTES = 64 * 2**10
 TEXT_LENGTH = 2048
 DESCRIPTION_LENGTH = 4096
 ARGUMENT_LENGTH = 32 * 2**10
@@ -75,11 +73,6 @@ def text(value: str) -> Iterable[str]:
         yield f"Must be at most {DESCRIPTION_LENGTH} characters."
     if _CONTROL_BUT_LAYOUT.search(value):
         yield "Must not have control characters other than line feed and tab."
-
-
-def small_enough(values: Mapping[str, Any]) -> bool:
-    """Tell whether the entry fits into one value of the registry."""
-    return len(json.dumps(values, ensure_ascii=False).encode("utf-8", "replace")) <= ENTRY_BYTES
 
 
 def _image(value: str) -> Iterable[str]:

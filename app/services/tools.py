@@ -86,8 +86,6 @@ class ToolService:
     def _checked(self, values: Mapping[str, Any], owner: str) -> Tool:
         broken = tool_rules.broken_rules(values)
         broken.update(self._broken_data_repo(str(values["data_repo"])))
-        if not tool_rules.small_enough(values):
-            broken["_schema"] = [f"The entry must be at most {tool_rules.ENTRY_BYTES} bytes of JSON."]
         if broken:
             raise Invalid(f"The entry of the tool '{str(values['name'])[:80]}' breaks a rule.", fields=broken)
         return Tool.from_dict({**values, "owner": owner})

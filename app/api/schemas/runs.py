@@ -117,14 +117,14 @@ class EventList(ma.Schema):
 class ReportSchema(ma.Schema):
     """A final run's report."""
 
-    class Meta:
-        """The report was put into words when the run ended; it is shown as it was stored."""
-
-        unknown = ma.INCLUDE
-
     verdict = fields.String()
     text = fields.String(metadata={"description": "The report as `maoctl tool run` prints it."})
-    spike = fields.Raw(allow_none=True)
+    spike = CamelKeys(allow_none=True)
+
+    @ma.post_dump(pass_original=True)
+    def _add_the_rest(self, shown: dict[str, Any], stored: dict[str, Any], **_: Any) -> dict[str, Any]:
+        # The report was made when the run ended, perhaps by an older version: nothing of it is left out.
+        return {**stored, **shown}
 
 
 class RunQuery(ma.Schema):

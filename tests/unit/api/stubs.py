@@ -1,0 +1,254 @@
+"""Services that answer from memory and note what they were asked, so that the routes can be tested alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import Any
+
+from app.errors import AlreadyExists, NotFound, RevisionRequired, StaleRevision, Unauthenticated, WrongState
+from app.models.clone import Clone
+from app.models.dataset import Dataset
+from app.models.event import RunEvent
+from app.models.job import Firing, Job
+from app.models.run import Run
+from app.models.token import Identity, Permission, Token
+from app.models.tool import Tool
+from app.services.runs import OutputPage
+
+NOON = datetime(2024, 2, 29, 12, tzinfo=UTC)
+SECRETS = {
+    "secret-of-all": Identity("root", "operator", frozenset(Permission)),
+    "secret-of-none": Identity("reader", "stranger", frozenset()),
+}
+
+
+def a_tool(name: str = "spike", **changes: Any) -> Tool:
+    return Tool(
+        **{"name": name, "author": "p", "image": "i", "data_repo": "", "code_repo": "", "artefact": "", **changes}
+    )
+
+
+def a_run(number: int = 1, **changes: Any) -> Run:
+    known = {
+        "id": number,
+        "tool": "spike",
+        "status": "RUNNING",
+        "parameters": {"timeout_seconds": 60, "env": {"SOME_KEY": "x"}},
+        "labels": {"some_label": "x"},
+        "description": "",
+        "submitter": "root",
+        "owner": "operator",
+        "backend": "docker",
+        "attempt": 1,
+        "defined_at": NOON,
+        "warnings": [],
+        "spike": {"rolling_average": 900.0},
+    }
+    return Run(**{**known, **changes})
+
+
+def a_job(name: str = "spike", **changes: Any) -> Job:
+    known = {"id": name, "tool": "spike", "trigger": "0 0 * * *", "zone": "UTC", "is_once": False, "created_at": NOON}
+    return Job(**{**known, "parameters": {"timeout_seconds": 60}, **changes})
+
+
+def a_clone(name: str = "helm", state: str = "READY") -> Clone:
+    return Clone(name=name, url="https://x/y", state=state, progress_percent=100, message="", updated_at=NOON)
+
+
+class Recorder:
+    """Notes every call as (method, arguments, options)."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[str, tuple[Any, ...], dict[str, Any]]] = []
+
+    def note(self, method: str, *arguments: Any, **options: Any) -> None:
+        self.calls.append((method, arguments, options))
+
+
+class Tokens(Recorder):
+    error: Exception | None = None
+
+    def authenticate(self, secret: str) -> Identity:
+        if self.error:
+            raise self.error
+        if secret not in SECRETS:
+            raise Unauthenticated("The token is missing, unknown, replaced or expired.")
+        return SECRETS[secret]
+
+    def get(self, identifier: str) -> Token:
+        if identifier not in ("root", "reader"):
+            raise NotFound(f"There is no token '{identifier}'.")
+        return Token(
+            identifier=identifier,
+            secret_sha256="hash-that-stays-here",
+            owner="operator",
+            permissions=["job_submit"],
+            created_by="installation",
+            created_at=NOON,
+        )
+
+    def create(self, identity: Identity, identifier: str, **options: Any) -> tuple[Token, str]:
+        self.note("create", identity, identifier, **options)
+        return self.get("root"), "mao_root_secret"
+
+    def revoke(self, identity: Identity, identifier: str) -> None:
+        self.note("revoke", identity, identifier)
+
+
+class Entries(Recorder):
+    """Tools or data sets."""
+
+    def __init__(self, *entries: Any) -> None:
+        super().__init__()
+        self.known = {entry.name: (entry, 7) for entry in entries}
+        self.kind = type(entries[0])
+
+    def get(self, name: str) -> tuple[Any, int]:
+        if name not in self.known:
+            raise NotFound(f"There is no entry '{name}'.", hint="Did you mean 'spike'?")
+        return self.known[name]
+
+    def list(self, *, after: str = "", limit: int = 100) -> list[tuple[Any, int]]:
+        self.note("list", after=after, limit=limit)
+        return [self.known[name] for name in sorted(self.known) if name > after][:limit]
+
+    def register(self, identity: Identity, values: dict[str, Any], revision: int | None) -> tuple[Any, int]:
+        self.note("register", identity, values, revision)
+        if values["name"] in self.known:
+            raise AlreadyExists(f"'{values['name']}' is taken.")
+        return self.kind.from_dict(values), 8
+
+    def update(self, identity: Identity, name: str, values: dict[str, Any], revision: int | None) -> tuple[Any, int]:
+        self.note("update", identity, name, values, revision)
+        if revision is None:
+            raise RevisionRequired("Which revision?")
+        if revision != 7:
+            raise StaleRevision("It was changed.")
+        return self.kind.from_dict({**values, "name": name}), 8
+
+    def remove(self, identity: Identity, name: str, revision: int | None = None) -> None:
+        self.note("remove", identity, name, revision)
+
+
+class Runs(Recorder):
+    def __init__(self) -> None:
+        super().__init__()
+        self.text = b"".join(b"line %d\n" % number for number in range(10))
+
+    def submit(self, identity: Identity, tool_name: str, parameters: dict[str, Any], **options: Any) -> int:
+        self.note("submit", identity, tool_name, parameters, **options)
+        return 12
+
+    def get(self, identity: Identity, run_id: int) -> Run:
+        if run_id != 1:
+            raise NotFound(f"There is no run {run_id}.")
+        return a_run()
+
+    def list(self, identity: Identity, *, after: int | None = None, limit: int = 100, **options: Any) -> Sequence[Run]:
+        self.note("list", identity, after=after, limit=limit, **options)
+        return [a_run(number) for number in (3, 2, 1) if after is None or number < after][:limit]
+
+    def stop(self, identity: Identity, run_id: int, *, is_forced: bool = False) -> Run:
+        self.note("stop", identity, run_id, is_forced=is_forced)
+        if run_id == 2:
+            raise WrongState("Run 2 is over.")
+        return a_run(status="ABORTING")
+
+    def wait(self, identity: Identity, run_id: int, timeout_seconds: float) -> Run:
+        self.note("wait", identity, run_id, timeout_seconds)
+        return a_run(status="SUCCEEDED")
+
+    def output(self, identity: Identity, run_id: int, start_byte: int, limit_bytes: int) -> OutputPage:
+        self.note("output", identity, run_id, start_byte, limit_bytes)
+        data = self.text[start_byte : start_byte + limit_bytes]
+        return OutputPage(data, start_byte, start_byte + len(data), len(self.text))
+
+    def output_tail(self, identity: Identity, run_id: int, lines: int) -> OutputPage:
+        data = b"".join(self.text.splitlines(keepends=True)[-lines:])
+        return OutputPage(data, len(self.text) - len(data), len(self.text), len(self.text))
+
+    def events(self, identity: Identity, run_id: int) -> Sequence[RunEvent]:
+        return [RunEvent(id=1, run_id=1, at=NOON, from_status=None, to_status="WAITING_LOCKS", actor="root")]
+
+    def report(self, identity: Identity, run_id: int) -> dict[str, Any]:
+        return {"verdict": "ok", "text": "Report:", "toolImage": "i", "message": {"cron": False}, "spike": None}
+
+
+class Jobs(Recorder):
+    def schedule(self, identity: Identity, values: dict[str, Any]) -> tuple[Job, bool]:
+        self.note("schedule", identity, values)
+        return a_job(), values["tool"] == "new"
+
+    def get(self, job_id: str) -> tuple[Job, int | None]:
+        return a_job(job_id), 5
+
+    def list(self, *, after: str = "", limit: int = 100) -> Sequence[tuple[Job, int | None]]:
+        return [(a_job(name), None) for name in ("a", "b", "c") if name > after][:limit]
+
+    def internal(self) -> dict[str, Any]:
+        return {
+            "mao.life": {"everySeconds": 3.0, "lastTime": NOON.isoformat()},
+            "mao.firings": {"everySeconds": None, "lastTime": None},
+        }
+
+    def remove(self, identity: Identity, job_id: str) -> None:
+        self.note("remove", identity, job_id)
+
+    def pause(self, identity: Identity, job_id: str, reason: str) -> Job:
+        self.note("pause", identity, job_id, reason)
+        return a_job()
+
+    def resume(self, identity: Identity, job_id: str) -> Job:
+        self.note("resume", identity, job_id)
+        return a_job()
+
+    def firings(self, job_id: str, *, after: datetime | None = None, limit: int = 100) -> Sequence[Firing]:
+        self.note("firings", job_id, after=after, limit=limit)
+        days = [NOON.replace(day=day) for day in (29, 28)]
+        known = [Firing(due_at=day, recorded_at=day, outcome="fired", reason="due", run_id=1) for day in days]
+        return [firing for firing in known if after is None or firing.due_at < after][:limit]
+
+
+class Clones(Recorder):
+    def request(self, dataset: Dataset) -> Clone:
+        return a_clone(dataset.name, "REQUESTED")
+
+    def get(self, name: str) -> Clone:
+        return a_clone(name)
+
+    def list(self, *, after: str = "", limit: int = 100) -> Sequence[Clone]:
+        return [a_clone(name) for name in ("a", "b") if name > after][:limit]
+
+    def request_removal(self, name: str, *, is_forced: bool = False) -> Clone:
+        self.note("request_removal", name, is_forced=is_forced)
+        return a_clone(name, "REMOVING")
+
+
+class Notifications:
+    def list(self, *, after: str = "", limit: int = 100) -> Sequence[dict[str, Any]]:
+        known = {"node": "n", "kind": "spike", "tool": "spike", "run_id": 1, "summary": "s", "values": {"a_b": 1}}
+        return [{"id": name, **known} for name in ("n/1", "n/2") if name > after][:limit]
+
+
+class Health:
+    def __init__(self) -> None:
+        self.found = {"postgres": (True, "15.18"), "docker": (True, "20.10")}
+
+    def check(self) -> dict[str, tuple[bool, str]]:
+        return self.found
+
+
+def stub_services() -> SimpleNamespace:
+    return SimpleNamespace(
+        tools=Entries(a_tool(), a_tool("zeta")),
+        datasets=Entries(Dataset("helm", "https://x/y")),
+        clones=Clones(),
+        runs=Runs(),
+        jobs=Jobs(),
+        tokens=Tokens(),
+        notifications=Notifications(),
+        health=Health(),
+    )
