@@ -55,7 +55,7 @@ class _Stage:
         return found if isinstance(found, dict) else None
 
     def _command(self, *arguments: str) -> list[str]:
-        return [sys.executable, "-P", "-m", "cli.main", *arguments]
+        return [str(Path(sys.executable).with_name("maoctl")), *arguments]
 
     @property
     def _environment(self) -> dict[str, str]:
@@ -122,7 +122,7 @@ def _run(stage: _Stage) -> int:
 
 def _show_commit(stage: _Stage) -> None:
     clone = stage.settings.working_environment.importdir / DATASET
-    command = ["git", "-C", str(clone), "log", "-1", "--stat", "--format=commit %h%nAuthor: %an%n%n%B"]
+    command = ["git", "--no-pager", "-C", str(clone), "show", "--stat"]
     stage.say(f"\nWhat the last run left in the data set:\n$ {shlex.join(command)}")
     subprocess.run(command, check=False)
 
@@ -131,17 +131,18 @@ def _say_farewell(stage: _Stage, spikes: int) -> None:
     instance = stage.settings.instance
     url = f"http://{stage.settings.api.host}:{stage.settings.api.port}"
     verdict = (
-        "One of the runs shows a spike: that day the figure fell (or rose) by more than 6 %."
+        "A run above shows a spike: that day the figure moved by more than 6 %. Nothing failed; have a look."
         if spikes
-        else "No spike this time: the earlier runs hold it (maoctl run list), and 2020-04-01 holds the next one."
+        else "No spike this time: run 3 holds one (maoctl run get 3), and 2020-04-01 holds the next."
     )
     stage.say(f"""
 {verdict}
 The product goes on running, and the tool will run every day at 00:00 UTC.
 
-Stop it:       make stop
-Try next:      export PATH={Path(sys.executable).parent}:$PATH MAO_INSTANCE={instance}
-               maoctl tool run {TOOL}          the next day
-               maoctl run get 3                everything that is known of a run
-               maoctl doctor                   is all well?
-               {url}/api/docs    the API, to try by hand (token: {instance / "maoctl.ini"})""")
+Stop it:   make stop
+Try next:  export PATH={Path(sys.executable).parent}:$PATH MAO_INSTANCE={instance}
+           maoctl tool run {TOOL}    collect the next day
+           maoctl run get 3               see all that is known of a run
+           maoctl notification get        read who was told of the spike
+           maoctl doctor                  ask whether all is well
+           {url}/api/docs shows the API; the token is in {instance / "maoctl.ini"}""")

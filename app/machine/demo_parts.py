@@ -16,6 +16,7 @@ from app.errors import MaoError
 from app.settings import CONFIG_NAME, Settings
 
 IMAGE = "mao-demo-latest-images:1"
+NETWORK = "mao-demo"
 _BASE = "mao-demo-base:1"
 _PUBLIC_BASE = "busybox:stable"
 _PORTS_TRIED = 200
@@ -27,7 +28,8 @@ def write_config(settings: Settings, backend: str) -> bool:
     parser = configparser.ConfigParser(interpolation=None)
     parser["WORKING_ENVIRONMENT"] = {"allow_process_backend": "yes" if backend == "process" else "no"}
     parser["GIT"] = {"allow_local": "yes"}
-    parser["DOCKER"] = {"socket": settings.docker.socket, "mtu": str(settings.docker.mtu)}
+    # A network of its own, so that stopping the demo can remove it.
+    parser["DOCKER"] = {"socket": settings.docker.socket, "mtu": str(settings.docker.mtu), "network": NETWORK}
     text = io.StringIO("# Written by `mao demo` at each start.\n")
     text.seek(0, io.SEEK_END)
     parser.write(text)
