@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -46,7 +46,8 @@ def _error(status: int, headers: Mapping[str, str], body: bytes) -> CliError:
     message = _text(payload.get("message")) or f"The server answered {status} {_reason(status)}."
     hint = _text(payload.get("hint"))
     if 400 <= status < 500:
-        return Refused(message, status=status, hint=hint, details=list(_details(payload.get("errors"))))
+        details = list(_details(payload.get("errors")))
+        return Refused(_shortened(message, details), status=status, hint=hint, details=details)
     if status == HTTPStatus.SERVICE_UNAVAILABLE:
         return Unavailable(message, hint=hint, retry_after_seconds=_seconds(headers.get("Retry-After")))
     if 300 <= status < 400:
@@ -84,6 +85,13 @@ def _details(errors: object) -> Iterator[str]:
     if isinstance(errors, dict):
         for location in errors.values():
             yield from _flat(location, ())
+
+
+def _shortened(message: str, details: Iterable[str]) -> str:
+    """Take out of ``message`` what the details say again, each on its own line."""
+    for detail in details:
+        message = message.replace(detail, "")
+    return " ".join(message.split()) or "The input breaks these rules:"
 
 
 def _flat(value: object, path: tuple[str, ...]) -> Iterator[str]:

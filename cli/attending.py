@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cli.errors import CliError, Interrupted
+from cli.errors import CliError, Interrupted, Refused
 from cli.exits import Exit, exit_of_run
 from cli.progress import RunDisplay
 from cli.session import Session
@@ -28,6 +28,15 @@ def attend(session: Session, run_id: int, *, timeout_seconds: int | None, live: 
         # Whatever went wrong here went wrong with the waiting, and the run needs neither it nor us.
         error.hint = error.hint or how_to_go_on(run_id)
         raise
-    report = session.server.get_report(run_id)
+    return exit_of_run(str(run["status"]), _verdict(session, run_id), fail_on_spike=fail_on_spike)
+
+
+def _verdict(session: Session, run_id: int) -> str | None:
+    """Print the report and give its verdict. A report that is missing does not hide how the run ended."""
+    try:
+        report = session.server.get_report(run_id)
+    except Refused as error:
+        session.note(f"Run {run_id} is over, but its report cannot be shown: {error.message}")
+        return None
     session.print_report(report)
-    return exit_of_run(str(run["status"]), report.get("verdict"), fail_on_spike=fail_on_spike)
+    return report.get("verdict")

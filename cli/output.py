@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
@@ -82,9 +83,8 @@ class Printer:
         self._stream.writelines(f"{line.rstrip()}\n" for line in captured.get().splitlines())
 
     def _csv(self, items: Iterable[Json], keys: Sequence[str]) -> None:
-        writer = csv.writer(self._stream, lineterminator="\n")
-        writer.writerow(keys)
-        writer.writerows([_csv_cell(item.get(key)) for key in keys] for item in items)
+        self._stream.write(_csv_line(keys))
+        self._stream.writelines(_csv_line([_csv_cell(item.get(key)) for key in keys]) for item in items)
 
     def _lines(self, items: Iterable[Json]) -> None:
         self._stream.writelines(f"{json.dumps(item)}\n" for item in items)
@@ -109,6 +109,13 @@ def _cell(value: object) -> str:
             return ", ".join(f"{clean_line(str(key))}={_cell(inner)}" for key, inner in value.items())
         case _:
             return str(value)
+
+
+def _csv_line(cells: Iterable[str | int | float]) -> str:
+    """Give a row that ends in a newline. Python's writer quotes a lone CR only while CR LF ends its rows."""
+    row = io.StringIO()
+    csv.writer(row, lineterminator="\r\n").writerow(cells)
+    return row.getvalue().removesuffix("\r\n") + "\n"
 
 
 def _csv_cell(value: object) -> str | int | float:

@@ -52,7 +52,7 @@ def get(session: Session, name: str | None, limit: int) -> None:
 @command_argument
 @click.option("--description", help="What the tool does.")
 @click.option("--hub", help="The subject that its data is about.")
-@click.option("--network", help="The network that its container joins.")
+@click.option("--network", type=click.Choice(["none"]), help="Cut the tool off the network.")
 @click.option("--user", help="The user that it runs as.")
 @click.option("--memory-mb", type=click.IntRange(min=1), help="Memory limit in MiB.")
 @click.option("--cpus", type=click.FloatRange(min=0, min_open=True), help="Processor limit.")
