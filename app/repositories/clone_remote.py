@@ -79,8 +79,9 @@ def download(repository: Repository, url: str, branch: str, progress: Progress |
     end = time.monotonic() + timeout_seconds
 
     def once() -> None:
-        chosen = remote_branches(repository, url, _left(end)).chosen(url, branch)
-        _download_once(repository, url, chosen if branch else "", progress, _left(end))
+        remote = remote_branches(repository, url, _left(end))
+        chosen = remote.chosen(url, branch)
+        _download_once(repository, url, branch if remote.tips else "", progress, _left(end))
         if chosen:
             # A remote may be empty, or name no default branch; then git has chosen a name of its own.
             repository.run("symbolic-ref", "HEAD", f"refs/heads/{chosen}")

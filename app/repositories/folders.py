@@ -75,14 +75,17 @@ def _entries(top: str, *, is_git_closed: bool = False) -> Iterator[os.DirEntry[s
 
 
 def disk_bytes(folder: Path) -> int:
-    """Give the bytes that a folder takes on disk. An entry counts for 4096 at least, even an empty one."""
+    """Give the bytes that a folder takes. An entry counts for 4096 at least, and for its length where that is more.
+
+    Room alone would not do: a file system gives it late, or never to zeros.
+    """
     total = 0
     for entry in _entries(str(folder)):
         try:
-            blocks = entry.stat(follow_symlinks=False).st_blocks
+            status = entry.stat(follow_symlinks=False)
         except FileNotFoundError:
             continue
-        total += max(_LEAST_BYTES, blocks * _BLOCK_BYTES)
+        total += max(_LEAST_BYTES, status.st_size, status.st_blocks * _BLOCK_BYTES)
     return total
 
 
