@@ -8,8 +8,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import alembic.command
-import alembic.config
 from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -92,6 +90,7 @@ def _engine(url: str, pool_size: int, statement_timeout_ms: int) -> Engine:
         max_overflow=20,
         pool_timeout=5,
         pool_pre_ping=True,
+        hide_parameters=True,
         connect_args=connect_arguments(statement_timeout_ms),
     )
 
@@ -123,6 +122,11 @@ def migrate(url: str) -> None:
         DatabaseDown: PostgreSQL does not answer.
         Invalid: the database holds a schema that this version does not know.
     """
+    # Only whoever migrates pays for loading Alembic.
+    import alembic.command
+    import alembic.config
+    import alembic.util
+
     engine = create_engine(url, connect_args=connect_arguments(60_000))
     config = alembic.config.Config()
     config.set_main_option("script_location", str(Path(migrations.__file__).parent))

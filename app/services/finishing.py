@@ -11,7 +11,7 @@ from app.executors.outcomes import Outcome
 from app.models.run import Cause, Run, RunStatus
 from app.models.tool import OnSpike, Publish
 from app.services.agent_context import AgentContext
-from app.services.judging import judge_run
+from app.services.judging import Judgement, judge_run
 from app.services.reports import ReportFacts, build_report
 from app.services.requests import run_date, tool_of
 
@@ -23,7 +23,7 @@ class Settlement:
     """What the final transaction writes: outcome, judgement, commit and report."""
 
     outcome: Outcome
-    verdict: dict[str, Any] | None = None
+    judgement: Judgement | None = None
     output_commit: str | None = None
     quarantine: str | None = None
     warnings: list[str] = field(default_factory=list)
@@ -31,7 +31,12 @@ class Settlement:
     @property
     def is_spike(self) -> bool:
         """Tell whether the newest value is anomalous."""
-        return self.verdict is not None and self.verdict["status"] == "spike"
+        return self.judgement is not None and self.judgement.is_spike
+
+    @property
+    def verdict(self) -> dict[str, Any] | None:
+        """The verdict as the record keeps it, or None where nothing was judged."""
+        return self.judgement.verdict if self.judgement else None
 
 
 def settle(context: AgentContext, run: Run, outcome: Outcome) -> Settlement:
@@ -63,6 +68,7 @@ def report_of(
         message=outcome.message,
         exit_code=outcome.exit_code,
         verdict=settled.verdict,
+        control_text=settled.judgement.control_text if settled.judgement else None,
         last_lines=last_lines,
         warnings=settled.warnings,
         quarantine=settled.quarantine,
@@ -73,9 +79,9 @@ def report_of(
 
 def _settle_success(context: AgentContext, run: Run, settled: Settlement) -> None:
     try:
-        settled.verdict = judge_run(context, run)
-        if settled.is_spike and tool_of(run).on_spike == OnSpike.FAIL:
-            message = f"Failed because of a spike: {settled.verdict['sentence']}" if settled.verdict else ""
+        settled.judgement = judge_run(context, run)
+        if settled.judgement.is_spike and tool_of(run).on_spike == OnSpike.FAIL:
+            message = f"Failed because of a spike: {settled.judgement.verdict['sentence']}"
             settled.outcome = replace(settled.outcome, status=RunStatus.FAILED, cause=Cause.TOOL_ERROR, message=message)
             return
         settled.output_commit = _publish(context, run)

@@ -1,7 +1,7 @@
 """The clock's work: turn due instants of jobs into runs, and record what became of each.
 
-The firing, the run and the job's next instant are written in one transaction, so that a kill at any moment leaves either
-all or nothing; the unique index on (job, due instant) forbids a second run for an instant.
+The firing, the run and the job's next instant are written in one transaction, so that a kill at any moment leaves
+either all or nothing; the unique index on (job, due instant) forbids a second run for an instant.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 from datetime import datetime, timedelta
 
-from app.services.occurrences import due_between, next_after
 from sqlalchemy.orm import Session
 
 from app.clock import utc_now
@@ -19,6 +18,7 @@ from app.repositories.database import Database
 from app.repositories.jobs import JobRepository
 from app.repositories.runs import RunRepository
 from app.services.jobs import schedule_of
+from app.services.occurrences import due_between, next_after
 from app.services.runs import new_run, request_stop
 
 log = logging.getLogger(__name__)

@@ -2,38 +2,48 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from app.errors import BackendFailed
 from app.models.run import Run
 from app.services.agent_context import AgentContext
-from app.services.control_files import control_series
+from app.services.control_files import control_series, judge_series
 from app.services.requests import tool_of
-from app.spike import Status, judge
+from app.spike import Status, no_metric
 
+DEFAULT_METHOD = "rolling"
 CONTROL = "control"
 """The metric of ``control-*.csv``, as a tool's ``metrics`` names it."""
 
 
-def judge_run(context: AgentContext, run: Run) -> dict[str, Any]:
-    """Give the verdict on the newest control metric as the record keeps it.
+@dataclass(frozen=True)
+class Judgement:
+    """The verdict as the record keeps it, and the current metric as its file has it."""
 
-    A run that wrote no new control file is ``no_metric``: it is never judged on old data.
+    verdict: dict[str, Any]
+    control_text: str | None = None
+
+    @property
+    def is_spike(self) -> bool:
+        """Tell whether the newest value is anomalous."""
+        return bool(self.verdict["status"] == Status.SPIKE)
+
+
+def judge_run(context: AgentContext, run: Run) -> Judgement:
+    """Judge the newest control metric. A run that wrote no new control file is ``no_metric``, never judged on old data.
 
     Raises:
         BackendFailed: the tool's ``metrics`` name a method or parameter that does not exist.
     """
+    chosen = dict(tool_of(run).metrics.get(CONTROL) or {})
+    method = str(chosen.pop("method", DEFAULT_METHOD))
     if run.clone is None or run.baseline_tree is None:
-        return {"status": str(Status.NO_METRIC), "sentence": "The tool keeps no data.", "snapshots": 0}
+        return Judgement(no_metric(0, method).to_dict())
     written = context.workdirs.changed_since(run.clone, run.baseline_tree)
     series = control_series(context.workdirs.path(run.clone), written)
-    if series.current_text is None:
-        sentence = "The run wrote no new control file."
-        return {"status": str(Status.NO_METRIC), "sentence": sentence, "snapshots": series.snapshots}
-    chosen = dict(tool_of(run).metrics.get(CONTROL) or {})
-    method = str(chosen.pop("method", "rolling"))
     try:
-        verdict = judge(series.values, method=method, parameters=chosen)
+        verdict = judge_series(series, method, chosen)
     except ValueError as error:
         raise BackendFailed(f"The tool's metrics entry cannot be used: {error}") from error
-    return {**verdict.to_dict(), "snapshots": series.snapshots, "currentText": series.current_text}
+    return Judgement(verdict.to_dict(), series.current_text)

@@ -68,14 +68,18 @@ class OutputBuffer:
                 self._stored += len(self._head)
                 self._head.clear()
 
-    def finish(self, session: Session) -> None:
-        """Store all that is left, the tail too, in the transaction that makes the run final."""
+    def close(self) -> list[tuple[int, bytes]]:
+        """Take nothing more, and give what is not stored yet as (first byte, bytes).
+
+        It is stored in the transaction that makes the run final.
+        """
         with self._lock:
-            if self._head:
-                self._store(session, self._stored, bytes(self._head))
+            rest = [(self._stored, bytes(self._head))] if self._head else []
             if self._tail:
-                start = self._stored + len(self._head) + self._cut_bytes
-                self._store(session, start, b"".join(self._tail))
+                rest.append((self._stored + len(self._head) + self._cut_bytes, b"".join(self._tail)))
+            self._head.clear()
+            self._tail.clear()
+            return rest
 
     def _store(self, session: Session, start_byte: int, data: bytes) -> None:
         if not OutputRepository(session).append(self._run_id, start_byte, data, epoch=self._epoch):

@@ -7,10 +7,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from app.executors.selection import choose
-from app.repositories.registry import Registry
-
 from app.models.names import NAME_PATTERN
 from app.models.tool import Tool
+from app.repositories.registry import Registry
 
 PARAMETERS = ("command", "env", "publish", "timeout_seconds")
 """What a run or a job may set in place of the tool's entry."""

@@ -46,9 +46,11 @@ def record_final(
     outcome = settled.outcome
     if buffer is not None and buffer.cut_bytes:
         settled.warnings.append(f"{buffer.cut_bytes} bytes in the middle of the output were not kept.")
+    rest = buffer.close() if buffer is not None else []
     with context.database.transaction() as session:
-        if buffer is not None:
-            buffer.finish(session)
+        outputs = OutputRepository(session)
+        if not all(outputs.append(run.id, start, data, epoch=context.epoch) for start, data in rest):
+            raise WrongState(f"Run {run.id} belongs to another agent now.")
         is_changed = RunRepository(session).change(
             run.id,
             RunStatus(run.status),

@@ -31,6 +31,12 @@ def _read(database: Database, run_id: int, start: int = 0, limit: int = 2**30) -
         return OutputRepository(session).read(run_id, start, limit)
 
 
+def _store_rest(database: Database, run_id: int, buffer: OutputBuffer) -> None:
+    with database.transaction() as session:
+        for start, data in buffer.close():
+            assert OutputRepository(session).append(run_id, start, data, epoch=7)
+
+
 def test_pieces_come_back_as_one_text_from_any_byte(database: Database, run_id: int) -> None:
     text = bytes(range(256)) * 5
     buffer = _buffer(database, run_id)
@@ -72,8 +78,7 @@ def test_a_new_agent_goes_on_at_the_right_byte(database: Database, run_id: int) 
         end = OutputRepository(session).end(run_id)
     second = _buffer(database, run_id, start=end)
     second.add(b"three")
-    with database.transaction() as session:
-        second.finish(session)
+    _store_rest(database, run_id, second)
     assert _read(database, run_id) == (0, b"one two three")
 
 
@@ -83,8 +88,7 @@ def test_a_huge_output_keeps_head_and_tail_and_counts_what_is_cut(database: Data
     buffer = _buffer(database, run_id, limit=limit)
     for start in range(0, len(lines), 65_536):
         buffer.add(lines[start : start + 65_536])
-    with database.transaction() as session:
-        buffer.finish(session)
+    _store_rest(database, run_id, buffer)
     head = limit - TAIL_BYTES
     first, data = _read(database, run_id)
     assert (first, data) == (0, lines[:head])
@@ -111,3 +115,11 @@ def test_the_last_line_may_lack_its_end(database: Database, run_id: int) -> None
     buffer.flush()
     with database.transaction() as session:
         assert OutputRepository(session).tail(run_id, 2, 100) == (4, b"two\nthree")
+
+
+def test_a_closed_buffer_stores_nothing_any_more(database: Database, run_id: int) -> None:
+    buffer = _buffer(database, run_id)
+    buffer.add(b"once")
+    assert buffer.close() == [(0, b"once")]
+    buffer.flush()
+    assert _read(database, run_id) == (0, b"")
