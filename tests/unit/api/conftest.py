@@ -10,6 +10,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from app.api.context import EXTENSION
 from app.factory import create_app
 from app.settings import load
 
@@ -21,8 +22,21 @@ def services() -> SimpleNamespace:
     return stub_services()
 
 
+@pytest.fixture(scope="session")
+def built_app(tmp_path_factory: pytest.TempPathFactory) -> Flask:
+    """Built once, because the description of the whole API is: each test puts its own services in."""
+    return create_app(load({}, tmp_path_factory.mktemp("instance")), stub_services())
+
+
 @pytest.fixture
-def app(services: SimpleNamespace, tmp_path: Path) -> Flask:
+def app(built_app: Flask, services: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> Flask:
+    monkeypatch.setitem(built_app.extensions, EXTENSION, services)
+    return built_app
+
+
+@pytest.fixture
+def fresh_app(services: SimpleNamespace, tmp_path: Path) -> Flask:
+    """An application of its own, for a test that adds a route."""
     return create_app(load({}, tmp_path), services)
 
 

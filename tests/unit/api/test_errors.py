@@ -61,22 +61,24 @@ def test_an_error_shows_message_and_hint(owner: FlaskClient) -> None:
     }
 
 
-def test_broken_rules_are_named_by_place_and_field(app: Flask) -> None:
-    client = broken_by(app, errors.Invalid("No.", fields={"image": ["Must be an image."]}))
+def test_broken_rules_are_named_by_place_and_field(fresh_app: Flask) -> None:
+    client = broken_by(fresh_app, errors.Invalid("No.", fields={"image": ["Must be an image."]}))
     payload = client.post("/broken").get_json()
     assert payload["errors"] == {"json": {"image": ["Must be an image."]}}
     assert payload["message"] == "No. image: Must be an image."
     assert client.get("/broken").get_json()["errors"] == {"query": {"image": ["Must be an image."]}}
 
 
-def test_what_is_down_is_named_with_a_time_to_come_back(app: Flask) -> None:
-    answer = broken_by(app, errors.RegistryDown("No answer from 127.0.0.1:2379.")).get("/broken")
+def test_what_is_down_is_named_with_a_time_to_come_back(fresh_app: Flask) -> None:
+    answer = broken_by(fresh_app, errors.RegistryDown("No answer from 127.0.0.1:2379.")).get("/broken")
     assert answer.get_json()["message"].startswith("etcd: ")
     assert int(answer.headers["Retry-After"]) > 0
 
 
-def test_a_bug_is_a_500_that_tells_nothing_and_logs_everything(app: Flask, caplog: pytest.LogCaptureFixture) -> None:
-    client = broken_by(app, RuntimeError("password=hunter2"))
+def test_a_bug_is_a_500_that_tells_nothing_and_logs_everything(
+    fresh_app: Flask, caplog: pytest.LogCaptureFixture
+) -> None:
+    client = broken_by(fresh_app, RuntimeError("password=hunter2"))
     with caplog.at_level(logging.ERROR):
         answer = client.get("/broken", headers={"X-Request-Id": "abc-1"})
     assert answer.status_code == 500
@@ -85,8 +87,8 @@ def test_a_bug_is_a_500_that_tells_nothing_and_logs_everything(app: Flask, caplo
     assert "hunter2" in caplog.text
 
 
-def test_an_error_without_a_row_in_the_table_is_a_500(app: Flask) -> None:
-    assert broken_by(app, errors.MaoError("new kind")).get("/broken").status_code == 500
+def test_an_error_without_a_row_in_the_table_is_a_500(fresh_app: Flask) -> None:
+    assert broken_by(fresh_app, errors.MaoError("new kind")).get("/broken").status_code == 500
 
 
 def test_a_wrong_method_names_the_right_ones(owner: FlaskClient) -> None:

@@ -62,9 +62,10 @@ def test_whatever_changes_something_needs_a_permission(app: Flask) -> None:
     assert changing == []
 
 
-def test_a_route_that_declares_nothing_is_closed_even_to_root(app: Flask, owner: FlaskClient) -> None:
-    app.add_url_rule("/forgotten", view_func=lambda: "secret")
-    assert owner.get("/forgotten").status_code == 403
+def test_a_route_that_declares_nothing_is_closed_even_to_root(fresh_app: Flask) -> None:
+    fresh_app.add_url_rule("/forgotten", view_func=lambda: "secret")
+    answer = fresh_app.test_client().get("/forgotten", headers={"X-Api-Token": "secret-of-all"})
+    assert answer.status_code == 403
 
 
 def test_a_head_request_passes_the_same_gate(nobody: FlaskClient) -> None:
