@@ -130,10 +130,7 @@ class Client:
         while True:
             page_query = {**(query or {}), "limit": min(limit - len(items), PAGE_ITEMS), "cursor": cursor}
             page = self.get(path, page_query).json
-            found = page.get("items")
-            if not isinstance(found, list) or not all(isinstance(item, dict) for item in found):
-                raise ServerFailed(f"The server's answer to {path} is not a list of items.")
-            items += found
+            items += items_of(page)
             before, cursor = cursor, page.get("next")
             if cursor is None or len(items) >= limit:
                 return Listing(items[:limit], cursor is not None or len(items) > limit)
@@ -166,6 +163,18 @@ class Client:
         if response.status_code not in accepted:
             check(response.status_code, response.headers, response.content)
         return Answer(response.status_code, response.headers, response.content)
+
+
+def items_of(page: Json) -> list[Json]:
+    """Give the items of a page.
+
+    Raises:
+        ServerFailed: it has none, not even an empty list.
+    """
+    items = page.get("items")
+    if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
+        raise ServerFailed("The server's answer is not a list of items.")
+    return items
 
 
 class _Dropped(Unreached):

@@ -6,7 +6,7 @@ from datetime import datetime
 from email.utils import parsedate_to_datetime
 from urllib.parse import quote
 
-from cli.client import READ_SECONDS, Client, Json, Listing
+from cli.client import READ_SECONDS, Client, Json, Listing, items_of
 from cli.errors import ServerFailed, WrongUse
 
 
@@ -30,7 +30,7 @@ class Server:
     def version(self) -> str:
         """Give the server's version."""
         info = self._client.get("/api/openapi.json").json.get("info")
-        return str(info.get("version", "unknown")) if isinstance(info, dict) else "unknown"
+        return str(info.get("version", "unknown")).removeprefix("v") if isinstance(info, dict) else "unknown"
 
     def ready(self) -> Json:
         """Give the state of each system; a server that is not ready says so in the same form."""
@@ -148,8 +148,9 @@ class Server:
         return self._client.get(f"/api/runs/{run_id}/report").json
 
     def list_events(self, run_id: int, limit: int) -> Listing:
-        """List a run's changes of state."""
-        return self._client.list(f"/api/runs/{run_id}/events", limit)
+        """List a run's changes of state; there are few, so the server gives them without pages."""
+        items = items_of(self._client.get(f"/api/runs/{run_id}/events").json)
+        return Listing(items[:limit], len(items) > limit)
 
     # Jobs.
 

@@ -106,7 +106,8 @@ def _cell(value: object) -> str:
         case list():
             return ", ".join(map(_cell, value))
         case dict():
-            return ", ".join(f"{clean_line(str(key))}={_cell(inner)}" for key, inner in value.items())
+            shown = {clean_line(str(key)): _cell(inner) for key, inner in value.items() if inner is not None}
+            return ", ".join(f"{key}={inner}" for key, inner in shown.items())
         case _:
             return str(value)
 

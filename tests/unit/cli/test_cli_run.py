@@ -218,6 +218,7 @@ def test_get_shows_the_report_or_the_events(maoctl: Run, server: StubServer) -> 
     server.on("GET", "/api/runs/12/events", Reply(values=a_page(event)))
     assert maoctl("run", "get", "12", "--report").out == f"{REPORT_TEXT}\n"
     assert "DEFINED" in maoctl("run", "get", "12", "--events").out
+    assert server.paths()[-1] == "GET /api/runs/12/events"
     assert maoctl("run", "get", "12", "--report", "--events").exit == Exit.USAGE
 
 
