@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from app.errors import Locked, Unavailable
+from app.errors import DatabaseDown, Locked
 
 ELSEWHERE = Path("/var/lib/mao")
 """Holds the data of folders that the server's account cannot reach."""
@@ -44,7 +44,7 @@ def unprivileged_account() -> Account | None:
         except KeyError:
             continue
         return Account(user.pw_uid, user.pw_gid)
-    raise Unavailable("PostgreSQL must not run as root, and this machine has no other account for it.")
+    raise DatabaseDown("PostgreSQL must not run as root, and this machine has no other account for it.")
 
 
 def identity(account: Account | None) -> dict[str, Any]:
@@ -73,7 +73,7 @@ def settle(folder: Path, account: Account | None) -> Path:
     where the data is.
 
     Raises:
-        Unavailable: there are data in ``folder`` already, but ``account`` cannot reach them.
+        DatabaseDown: there are data in ``folder`` already, but ``account`` cannot reach them.
     """
     folder = folder.resolve()
     open_folder(folder)
@@ -82,7 +82,7 @@ def settle(folder: Path, account: Account | None) -> Path:
     if is_reachable(folder, account) and (has_data or not (elsewhere / "data").exists()):
         return folder
     if has_data:
-        raise Unavailable(
+        raise DatabaseDown(
             f"The data in {folder} cannot be reached by the account that PostgreSQL runs as.",
             hint="Let that account enter the folder and its parents (chmod o+x), or move the data.",
         )

@@ -25,7 +25,8 @@ _PORT_ATTEMPTS = 3
 _READY_LINE = 7
 """The line of ``postmaster.pid`` that says how far the server is."""
 
-_NOT_DURABLE = ("-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off")
+_NOT_DURABLE = ("-c", "fsync=off", "-c", "full_page_writes=off")
+"""Commits still survive a killed server, which tests rely on; without ``synchronous_commit`` they would not."""
 
 
 @dataclass(frozen=True)
