@@ -29,12 +29,7 @@ def list_jobs(query: dict[str, Any]) -> Any:
 
     With `internal=true` the product's own jobs follow on the last page.
     """
-    found = page(
-        lambda after, limit: [JobView(*known) for known in services().jobs.list(after=after, limit=limit)],
-        query["cursor"],
-        query["limit"],
-        key=lambda view: view.job.id,
-    )
+    found = page(_views, query["cursor"], query["limit"], key=lambda view: view.id)
     if query["internal"] and found["next"] is None:
         found["items"] += [_internal(name, tick) for name, tick in sorted(services().jobs.internal().items())]
     return found
@@ -106,6 +101,10 @@ def list_firings(query: dict[str, Any], job_id: str) -> Any:
         query["limit"],
         key=lambda firing: firing.due_at,
     )
+
+
+def _views(after: str, limit: int) -> list[JobView]:
+    return [JobView(*known) for known in services().jobs.list(after=after, limit=limit)]
 
 
 def _internal(name: str, tick: dict[str, Any]) -> JobView:

@@ -11,7 +11,7 @@ from app.models.token import Identity
 from app.repositories.git_urls import checked_branch, checked_url
 from app.repositories.registry import Registry
 from app.services import tool_rules
-from app.services.ownership import check_may_change, check_may_register, required_revision
+from app.services.ownership import check_may_change, check_may_register, named, required_revision
 
 
 class DatasetService:
@@ -64,7 +64,7 @@ class DatasetService:
         """
         current, _ = self._changeable(identity, name)
         known = required_revision(revision, f"The data set '{name}'")
-        dataset = self._checked({**values, "name": name}, owner=current.owner)
+        dataset = self._checked(named(values, name), owner=current.owner)
         return dataset, self._registry.replace_dataset(dataset, known)
 
     def remove(self, identity: Identity, name: str, revision: int | None = None) -> None:

@@ -1,8 +1,11 @@
-"""Who may change an entry of the registry, in one place for tools and data sets."""
+"""Who may change which entry of the registry, in one place for tools and data sets."""
 
 from __future__ import annotations
 
-from app.errors import Forbidden, RevisionRequired
+from collections.abc import Mapping
+from typing import Any
+
+from app.errors import Forbidden, Invalid, RevisionRequired
 from app.models.token import Identity, Permission
 
 
@@ -45,3 +48,15 @@ def required_revision(revision: int | None, what: str) -> int:
             hint="Read it, and send the ETag of the answer as If-Match.",
         )
     return revision
+
+
+def named(values: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """Give the values with the name of the entry that they replace.
+
+    Raises:
+        Invalid: the values name another entry.
+    """
+    if values.get("name", name) != name:
+        rule = f"Must be '{name}' or left out; an entry cannot be renamed."
+        raise Invalid("The entry names another one than the address does.", fields={"name": [rule]})
+    return {**values, "name": name}

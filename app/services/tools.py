@@ -13,7 +13,7 @@ from app.models.tool import Tool
 from app.repositories.git_urls import checked_url
 from app.repositories.registry import Registry
 from app.services import tool_rules
-from app.services.ownership import check_may_change, check_may_register, required_revision
+from app.services.ownership import check_may_change, check_may_register, named, required_revision
 
 
 class ToolService:
@@ -64,7 +64,7 @@ class ToolService:
         """
         current, _ = self._changeable(identity, name)
         known = required_revision(revision, f"The tool '{name}'")
-        tool = self._checked({**values, "name": name}, owner=current.owner)
+        tool = self._checked(named(values, name), owner=current.owner)
         return tool, self._registry.replace_tool(tool, known)
 
     def remove(self, identity: Identity, name: str, revision: int | None = None) -> None:

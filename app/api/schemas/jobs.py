@@ -54,6 +54,11 @@ class JobView:
     last_run_id: int | None = None
 
     @property
+    def id(self) -> str:
+        """The job's id."""
+        return str(self.job["id"] if isinstance(self.job, Mapping) else self.job.id)
+
+    @property
     def is_internal(self) -> bool:
         """Whether it is one of the product's own jobs."""
         return isinstance(self.job, Mapping)
