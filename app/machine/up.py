@@ -16,7 +16,7 @@ from types import FrameType
 from app.errors import Conflict, MaoError, Unauthenticated, Unavailable
 from app.machine import api, databases
 from app.machine.children import Child, Command
-from app.machine.instance import Connection, claimed, read_connection, write_connection
+from app.machine.instance import Connection, claimed, read_connection, was_killed, write_connection
 from app.settings import Settings, child_environment
 
 _LOG = logging.getLogger(__name__)
@@ -49,8 +49,9 @@ def run(settings: Settings, say: Callable[[str], None]) -> int:
         Unavailable: a part did not start.
     """
     signals = _Signals()
+    patience_seconds = _PORT_FREE_WITHIN_SECONDS if was_killed(settings.instance) else 0
     with claimed(settings.instance) as claim, ExitStack() as stack:
-        _require_free_port(settings)
+        _require_free_port(settings, patience_seconds)
         settings, servers = databases.start(settings, stack)
         _prepare(settings, say)
         children = []
@@ -83,9 +84,9 @@ def save_connection(settings: Settings, token: str) -> None:
     write_connection(settings.instance, Connection(url_of(settings), token))
 
 
-def _require_free_port(settings: Settings) -> None:
-    """Wait for a moment, because the API of a killed `mao up` ends a little later than that."""
-    deadline = time.monotonic() + _PORT_FREE_WITHIN_SECONDS
+def _require_free_port(settings: Settings, patience_seconds: float) -> None:
+    """Be patient after a `mao up` that was killed: its API ends a little later."""
+    deadline = time.monotonic() + patience_seconds
     while _is_taken(settings.api.host, settings.api.port):
         if time.monotonic() > deadline:
             raise Conflict(
