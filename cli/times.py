@@ -30,8 +30,9 @@ def parse_instant(text: str) -> datetime | None:
 
 
 def show_instant(at: datetime) -> str:
-    """Give an instant as ``2026-11-22 03:00 UTC``."""
-    return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
+    """Give an instant as ``2026-11-22 03:00 UTC``, with seconds where there are any."""
+    at = at.astimezone(UTC)
+    return at.strftime("%Y-%m-%d %H:%M:%S UTC" if at.second else "%Y-%m-%d %H:%M UTC")
 
 
 def parse_length(text: str, option: str) -> int:

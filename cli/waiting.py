@@ -100,9 +100,9 @@ def wait_for_run(
     Raises:
         WaitTimedOut: the run is not final in time.
     """
-    poll_seconds = LONG_POLL_SECONDS if output is None else LIVE_POLL_SECONDS
+    held_seconds = 0  # The first answer comes at once, so that the user sees where the run stands.
     while True:
-        run = watch.ask(partial(server.wait_run, run_id, watch.left(poll_seconds)), display.say)
+        run = watch.ask(partial(server.wait_run, run_id, watch.left(held_seconds)), display.say)
         display.show(run)
         if output is not None:
             watch.ask(output.drain, display.say)
@@ -110,6 +110,7 @@ def wait_for_run(
             return run
         watch.check(f"Run {run_id} is still {run.get('status')}", hint=how_to_go_on(run_id))
         watch.pause()
+        held_seconds = LONG_POLL_SECONDS if output is None else LIVE_POLL_SECONDS
 
 
 def wait_for_clone(server: Server, clone: Json, show: Callable[[Json], None], watch: Watch) -> Json:
@@ -131,8 +132,8 @@ def wait_for_clone(server: Server, clone: Json, show: Callable[[Json], None], wa
         clone = watch.ask(partial(server.get_clone, name))
 
 
-def wait_for_removal(server: Server, clone: Json, watch: Watch) -> None:
-    """Wait until a clone is gone.
+def wait_for_removal(server: Server, clone: Json, watch: Watch, *, cure: str | None) -> None:
+    """Wait until a clone is gone; ``cure`` is what helps where it is kept.
 
     Raises:
         Refused: the agent keeps it, for instance because it holds data that is nowhere else.
@@ -149,7 +150,7 @@ def wait_for_removal(server: Server, clone: Json, watch: Watch) -> None:
                 return
             raise
     reason = clone.get("message") or f"it is {clone.get('state')} again and no reason was given"
-    raise Refused(f"The clone of '{name}' was not removed: {reason}", hint="--force removes it with all that it holds.")
+    raise Refused(f"The clone of '{name}' was not removed: {reason}", hint=cure)
 
 
 def how_to_go_on(run_id: int) -> str:

@@ -101,8 +101,9 @@ def remove_local(session: Session, name: str, force: bool, timeout_seconds: int 
     A clone with uncommitted or unpushed data is kept, unless --force is given.
     """
     state = session.server.remove_clone(name, force=force)
+    cure = None if force else "--force removes it with all that it holds."
     try:
-        wait_for_removal(session.server, state, Watch(timeout_seconds))
+        wait_for_removal(session.server, state, Watch(timeout_seconds), cure=cure)
     except KeyboardInterrupt:
         raise Interrupted(f"The removal of '{name}' goes on.", hint=f"Look with `{LIST_LOCAL}`.") from None
     session.printer.message(f"The clone of '{name}' is removed.", {"name": name, "isRemoved": True})

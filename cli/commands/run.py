@@ -21,7 +21,6 @@ COLUMNS = {
     "status": "STATUS",
     "cause": "CAUSE",
     "waitingFor": "WAITING FOR",
-    "owner": "OWNER",
     "jobId": "JOB",
     "submissionTime": "SUBMITTED",
     "endTime": "ENDED",

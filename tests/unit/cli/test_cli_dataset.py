@@ -113,6 +113,7 @@ def test_remove_local_of_unsaved_data_says_why_not(maoctl: Run, server: StubServ
     assert result.exit == Exit.REFUSED
     assert "2 commits are nowhere else" in result.err
     assert "--force" in result.err
+    assert "--force" not in maoctl("dataset", "remove-local", "spike", "--force").err
 
 
 @pytest.mark.parametrize(

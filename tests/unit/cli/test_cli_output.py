@@ -29,6 +29,10 @@ def test_a_table_shows_headings_and_times_with_their_zone() -> None:
     assert rows[1].endswith("2026-11-22 03:00 UTC")
 
 
+def test_an_instant_between_minutes_shows_its_seconds() -> None:
+    assert printed(Format.TABLE, {"name": "", "at": "2026-11-22T03:00:07Z"}).endswith("2026-11-22 03:00:07 UTC\n")
+
+
 def test_a_table_in_a_pipe_is_neither_coloured_nor_folded() -> None:
     text = printed(Format.TABLE, {"name": "x" * 500, "at": "[red]markup[/red]"})
     assert "x" * 500 in text

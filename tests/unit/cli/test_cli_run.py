@@ -22,6 +22,14 @@ def test_run_prints_the_report_exactly_and_nothing_else(maoctl: Run, server: Stu
     assert result.err == "Run 12 of tool 'spike' is submitted.\n"
 
 
+def test_the_first_question_is_answered_at_once_and_the_next_ones_are_held(maoctl: Run, server: StubServer) -> None:
+    prepare_run(server, "SUCCEEDED")
+    maoctl("tool", "run", "spike")
+    questions = [path for path in server.paths() if "/wait" in path]
+    assert questions == ["GET /api/runs/12/wait?timeout=0", "GET /api/runs/12/wait?timeout=25"]
+    assert server.timeouts[2] == (5.0, 55.0)
+
+
 def test_run_sends_command_and_options(maoctl: Run, server: StubServer) -> None:
     prepare_run(server, "SUCCEEDED")
     options = ("--env", "A=1", "--publish", "none", "--run-timeout", "2h", "--description", "trial")
