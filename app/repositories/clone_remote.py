@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,6 +12,8 @@ from app.errors import BackendFailed, RemoteDown, WrongState
 from app.repositories.clone_repository import Repository
 from app.repositories.folders import remove_folder
 from app.repositories.git_progress import Progress
+
+_log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -147,7 +150,10 @@ def refresh(repository: Repository, url: str, branch: str, progress: Progress | 
             raise
         return RefreshResult(repository.head(), is_stale=True, warning=f"The clone was not refreshed: {error.message}")
     warning = _forwarded(repository, before)
-    repository.collect_garbage()
+    try:
+        repository.collect_garbage()
+    except BackendFailed as error:
+        _log.warning("the clone '%s' was not tidied: %s", repository.places.name, error.message)
     return RefreshResult(repository.head(), warning=warning)
 
 

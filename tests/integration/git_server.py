@@ -27,6 +27,7 @@ AUTHOR = {
     "PATH": "/usr/local/bin:/usr/bin:/bin",
 }
 _CHUNK = 16_384
+_BEFORE_THE_GATE = 524_288
 
 
 def git(*arguments: str | Path, cwd: Path, data: bytes | None = None) -> str:
@@ -66,7 +67,7 @@ class GitServer:
 
     ``private`` names the repositories that want a token; ``tokens`` maps a token to ``read`` and ``write``. ``faults``
     maps a repository to status lines that are given, one a request, instead of an answer; the last one stays.
-    ``gate`` stops every answer after its first piece while it is cleared.
+    While ``gate`` is cleared every answer stops after its first 512 KiB.
     """
 
     root: Path
@@ -145,10 +146,13 @@ class GitServer:
 
     def _stream(self, process: subprocess.Popen[bytes]) -> Iterator[bytes]:
         assert process.stdout
+        sent = 0
         try:
             while chunk := process.stdout.read(_CHUNK):
                 yield chunk
-                self.gate.wait()
+                sent += len(chunk)
+                if sent > _BEFORE_THE_GATE:
+                    self.gate.wait()
         finally:
             process.kill()
             process.stdout.close()

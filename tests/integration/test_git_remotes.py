@@ -14,7 +14,7 @@ from random import Random
 
 import pytest
 
-from app.errors import BackendFailed, Conflict, Invalid, MaoError, RemoteDown, WrongState
+from app.errors import BackendFailed, Conflict, Invalid, Locked, MaoError, RemoteDown, WrongState
 from app.repositories import clone_remote
 from app.repositories.workdirs import Workdirs
 from app.settings import Git
@@ -219,14 +219,14 @@ def test_an_agent_that_is_killed_while_it_clones_leaves_nothing_that_hinders_the
         Workdirs(Git(allow_local=True), Path({str(importdir)!r})).clone("data", {server.url("data")!r})
     """
     agent = subprocess.Popen([sys.executable, "-c", textwrap.dedent(program)], cwd=ROOT)
-    # The probe for branches passes the gate piece by piece, so the server is opened for it and shut for the pack.
-    server.gate.set()
-    wait_until(lambda: (importdir / ".git-dirs/.new-data").exists(), "the download had begun")
-    server.gate.clear()
+    packs = importdir / ".git-dirs/.new-data/.git/objects/pack"
+    wait_until(lambda: any(path.stat().st_size > 100_000 for path in packs.glob("tmp_*")), "half of it had arrived")
     agent.send_signal(signal.SIGKILL)
     agent.wait()
-    server.gate.set()
 
+    with pytest.raises(Locked):
+        Workdirs(Git(allow_local=True, timeout_seconds=1), importdir).clone("data", server.url("data"))
+    server.gate.set()
     assert workdirs.clone("data", server.url("data")) == head
     assert parts_of(importdir) == {"data", "data.git"}
     assert git("status", "--porcelain", cwd=workdirs.path("data")) == ""
