@@ -18,9 +18,10 @@ workers = _api.workers
 threads = _api.threads
 # A worker that accepts more connections than it has threads lets some of them wait while another worker is idle.
 worker_connections = _api.threads
+# With no connection to spare none can be kept alive between two requests.
+keepalive = 0
 timeout = 60
 graceful_timeout = 10
-keepalive = 5
 
 limit_request_line = 8190
 limit_request_fields = 64

@@ -10,6 +10,7 @@ import json
 import math
 import re
 from collections.abc import Iterator
+from itertools import accumulate
 from typing import Any
 
 import marshmallow
@@ -24,7 +25,10 @@ from app.errors import Invalid
 DEPTH = 32
 INTEGER_RANGE = (-(2**63), 2**63 - 1)
 _INTEGER_DIGITS = 20
-_STRING_OR_BRACKET = re.compile(rb'"(?:[^"\\]|\\.)*+"?|[\[{]|[\]}]', re.DOTALL)
+# A string that is never closed matches to its end, so that the search is linear however hostile the bytes are.
+_STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
+_STEPS = bytes.maketrans(b"[{]}", b"\x01\x01\xff\xff")
+_NO_BRACKETS = bytes(set(range(256)) - set(b"[{]}"))
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 
@@ -74,18 +78,9 @@ def parse(data: bytes) -> Any:
 
 
 def _depth(data: bytes) -> int:
-    # Each match takes a whole string, closed or not, so the scan is linear however hostile the bytes are.
-    depth = deepest = 0
-    for match in _STRING_OR_BRACKET.finditer(data):
-        first = match[0][:1]
-        if first in b"[{":
-            depth += 1
-            deepest = max(deepest, depth)
-            if deepest > DEPTH:
-                break
-        elif first in b"]}":
-            depth -= 1
-    return deepest
+    # Seen as signed bytes, an opening bracket is a step of 1 and a closing one a step of -1.
+    steps = _STRING.sub(b"", data).translate(_STEPS, _NO_BRACKETS)
+    return max(accumulate(memoryview(steps).cast("b")), default=0)
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

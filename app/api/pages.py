@@ -52,3 +52,15 @@ def number(key: str) -> int:
     if not re.fullmatch(r"[0-9]{1,18}", key):
         raise ValueError("not a number")
     return int(key)
+
+
+def instant(key: str) -> datetime:
+    """Give a key that is an instant.
+
+    Raises:
+        ValueError: it is none, or has no zone.
+    """
+    at = datetime.fromisoformat(key)
+    if at.tzinfo is None:
+        raise ValueError("not an instant")
+    return at

@@ -18,6 +18,7 @@ TEXT_LENGTH = 2048
 DESCRIPTION_LENGTH = 4096
 ARGUMENT_LENGTH = 32 * 2**10
 LIST_LENGTH = 256
+LOCKS = 16
 MEMORY_MB = (4, 2**20)
 CPUS = 1024
 PIDS = (1, 100_000)
@@ -137,13 +138,16 @@ def _labels(value: Mapping[str, str]) -> Iterable[str]:
         yield f"Must be at most {LIST_LENGTH} labels."
     if any(not key for key in value):
         yield "A label must have a name."
-    for word in (*value.keys(), *value.values()):
-        yield from line(word)
+    if any(list(line(word)) for word in (*value.keys(), *value.values())):
+        yield f"Each name and value must be one line of at most {TEXT_LENGTH} characters without control characters."
 
 
 def _locks(value: Iterable[str]) -> Iterable[str]:
-    for lock in value:
-        yield from name(lock)
+    locks = list(value)
+    if len(locks) > LOCKS:
+        yield f"Must be at most {LOCKS} locks."
+    if any(list(name(lock)) for lock in locks):
+        yield f"Each must be {NAME_RULE}."
 
 
 RULES: dict[str, Rule] = {

@@ -107,6 +107,7 @@ BAD: list[tuple[str, Any]] = [
     ("labels", {"": "x"}),
     ("labels", {"a": "b\n"}),
     ("locks", ["a/b"]),
+    ("locks", ["a"] * 17),
 ]
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from datetime import UTC
 from typing import Any
 
 import marshmallow as ma
 from marshmallow import fields, validate
 
 from app.api.pages import decode
+from app.services.tool_rules import Rule
 
 PAGE_DEFAULT = 100
 PAGE_MOST = 500
@@ -58,6 +60,16 @@ class QueryInteger(fields.Integer):
         return super()._validated(value)
 
 
+class Instant(fields.AwareDateTime):
+    """An instant with its zone, understood in UTC; one that the calendar does not have in UTC is refused."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> Any:
+        try:
+            return super()._deserialize(value, attr, data, **kwargs).astimezone(UTC)
+        except OverflowError as error:
+            raise ma.ValidationError("Must be between the years 1 and 9999 in UTC.") from error
+
+
 class CamelKeys(fields.Dict):
     """A JSON object of ours, stored with snake_case keys and shown with camelCase ones, at every depth."""
 
@@ -81,6 +93,16 @@ class Cursor(fields.String):
         if isinstance(key, str) and "\0" in key:
             raise ma.ValidationError("Must be the 'next' of an earlier page.")
         return key
+
+
+def obeys(rule: Rule) -> Callable[[Any], None]:
+    """Give the validator that refuses what breaks a rule of the services."""
+
+    def validator(value: Any) -> None:
+        if broken := list(rule(value)):
+            raise ma.ValidationError(broken)
+
+    return validator
 
 
 def page_size() -> QueryInteger:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 import marshmallow as ma
 from marshmallow import fields, validate
 
-from app.api.schemas.base import CamelSchema, Cursor, Whole, page_schema, page_size
+from app.api.pages import instant
+from app.api.schemas.base import CamelSchema, Cursor, Instant, Whole, obeys, page_schema, page_size
 from app.api.schemas.runs import Parameters
 from app.models.job import FiringOutcome, Job, MisfirePolicy, OverlapPolicy
+from app.services.tool_rules import RULES
 
 MAX_AGE_SECONDS_MOST = 366 * 86_400
 MISFIRES = [str(word) for word in MisfirePolicy]
@@ -27,9 +28,7 @@ class NewJob(CamelSchema):
     schedule = fields.String(
         metadata={"description": "daily, weekly, monthly or crontab text of five fields.", "example": "daily"}
     )
-    at = fields.AwareDateTime(
-        metadata={"description": "One instant, with its zone.", "example": "2030-01-01T00:00:00Z"}
-    )
+    at = Instant(metadata={"description": "One instant, with its zone.", "example": "2030-01-01T00:00:00Z"})
     time_of_day = fields.String(metadata={"description": "HH:MM, for daily, weekly and monthly.", "example": "02:30"})
     zone = fields.String(metadata={"description": "A name of the IANA list.", "example": "Europe/Athens"})
     misfire = fields.String(
@@ -43,7 +42,7 @@ class NewJob(CamelSchema):
         validate=validate.OneOf(OVERLAPS), metadata={"description": "What to do while the run before is not over."}
     )
     parameters = fields.Nested(Parameters)
-    description = fields.String(metadata={"description": "For people."})
+    description = fields.String(validate=obeys(RULES["description"]), metadata={"description": "For people."})
 
 
 @dataclass(frozen=True)
@@ -90,14 +89,18 @@ class JobSchema(CamelSchema):
     last_run_id = fields.Integer(allow_none=True)
 
     def get_attribute(self, obj: JobView, attr: str, default: Any) -> Any:
-        """Read from the view's job what the view itself does not have."""
-        return getattr(obj, attr) if hasattr(obj, attr) else super().get_attribute(obj.job, attr, default)
+        """Read from the view's job what the view itself does not have; a mapping may leave things out."""
+        if hasattr(obj, attr):
+            return getattr(obj, attr)
+        return super().get_attribute(obj.job, attr, None if obj.is_internal else default)
 
 
 class Pause(CamelSchema):
     """Why a job is paused."""
 
-    reason = fields.String(load_default="", metadata={"example": "the source is down"})
+    reason = fields.String(
+        load_default="", validate=obeys(RULES["description"]), metadata={"example": "the source is down"}
+    )
 
 
 class JobQuery(ma.Schema):
@@ -112,7 +115,7 @@ class FiringQuery(ma.Schema):
     """Which page of the firings, newest first."""
 
     limit = page_size()
-    cursor = Cursor(datetime.fromisoformat, load_default=None)
+    cursor = Cursor(instant, load_default=None)
 
 
 class FiringSchema(CamelSchema):

@@ -9,42 +9,54 @@ from flask import url_for
 from marshmallow import fields, validate
 
 from app.api.pages import number
-from app.api.schemas.base import CamelKeys, CamelSchema, Cursor, QueryInteger, Whole, camel, page_schema, page_size
+from app.api.schemas.base import CamelKeys, CamelSchema, Cursor, QueryInteger, Whole, obeys, page_schema, page_size
 from app.models.run import Cause, Run, RunStatus
 from app.models.tool import Publish
-from app.services.tool_rules import broken_rules
+from app.services.tool_rules import RULES
 
 WAIT_SECONDS_MOST = 60
-PARAMETERS = frozenset({"command", "env", "publish", "timeout_seconds"})
 STATUSES = [str(status) for status in RunStatus]
 
 
 class Parameters(CamelSchema):
     """What a run or a job sets in place of its tool's entry."""
 
-    command = fields.List(fields.String(), metadata={"description": "In place of the tool's own command."})
-    env = fields.Dict(keys=fields.String(), values=fields.String(), metadata={"description": "Added to the tool's."})
-    publish = fields.String(metadata={"enum": [str(word) for word in Publish]})
-    timeout_seconds = Whole(metadata={"description": "Seconds that the run may take.", "example": 3600})
-
-    @ma.validates_schema
-    def _check_rules(self, data: dict[str, Any], **_: Any) -> None:
-        broken = broken_rules({key: data[key] for key in data.keys() & PARAMETERS})
-        if broken:
-            raise ma.ValidationError({camel(key): rules for key, rules in broken.items()})
+    command = fields.List(
+        fields.String(),
+        validate=obeys(RULES["command"]),
+        metadata={"description": "In place of the tool's own command."},
+    )
+    env = fields.Dict(
+        keys=fields.String(),
+        values=fields.String(),
+        validate=obeys(RULES["env"]),
+        metadata={"description": "Added to the tool's."},
+    )
+    publish = fields.String(validate=obeys(RULES["publish"]), metadata={"enum": [str(word) for word in Publish]})
+    timeout_seconds = Whole(
+        validate=obeys(RULES["timeout_seconds"]),
+        metadata={"description": "Seconds that the run may take.", "example": 3600},
+    )
 
 
 class NewToolRun(Parameters):
     """How to run a tool now; every key may be left out."""
 
-    description = fields.String(load_default="", metadata={"description": "For people."})
+    description = fields.String(
+        load_default="", validate=obeys(RULES["description"]), metadata={"description": "For people."}
+    )
 
 
 class JobSpec(NewToolRun):
     """What to run."""
 
     tool = fields.String(required=True, metadata={"example": "spike"})
-    labels = fields.Dict(keys=fields.String(), values=fields.String(), metadata={"description": "Choose the backend."})
+    labels = fields.Dict(
+        keys=fields.String(),
+        values=fields.String(),
+        validate=obeys(RULES["labels"]),
+        metadata={"description": "Choose the backend."},
+    )
 
 
 class NewRun(CamelSchema):
@@ -117,9 +129,16 @@ class EventList(ma.Schema):
 class ReportSchema(ma.Schema):
     """A final run's report."""
 
-    verdict = fields.String()
+    run_id = fields.Integer(data_key="runId")
+    status = fields.String(metadata={"enum": STATUSES})
+    verdict = fields.String(allow_none=True, metadata={"description": "What the spike detector found; null: nothing."})
     text = fields.String(metadata={"description": "The report as `maoctl tool run` prints it."})
     spike = CamelKeys(allow_none=True)
+
+    class Meta:
+        """There is more in a report than is described here."""
+
+        unknown = ma.INCLUDE
 
     @ma.post_dump(pass_original=True)
     def _add_the_rest(self, shown: dict[str, Any], stored: dict[str, Any], **_: Any) -> dict[str, Any]:

@@ -7,8 +7,9 @@ from typing import Any
 
 from marshmallow import fields
 
-from app.api.schemas.base import CamelSchema
+from app.api.schemas.base import CamelSchema, Instant, obeys
 from app.models.token import Permission, Token
+from app.services.tool_rules import line
 
 PERMISSIONS = [str(permission) for permission in Permission]
 
@@ -21,8 +22,13 @@ class NewToken(CamelSchema):
         required=True,
         metadata={"example": ["job_submit", "job_run_read"]},
     )
-    owner = fields.String(load_default=None, allow_none=True, metadata={"description": "The caller's, if left out."})
-    expires_at = fields.AwareDateTime(
+    owner = fields.String(
+        load_default=None,
+        allow_none=True,
+        validate=obeys(line),
+        metadata={"description": "The caller's, if left out."},
+    )
+    expires_at = Instant(
         load_default=None,
         allow_none=True,
         metadata={"description": "With its zone; never, if left out.", "example": "2030-01-01T00:00:00Z"},

@@ -58,6 +58,9 @@ def test_a_schedule_reaches_the_service_in_its_own_words(owner: FlaskClient, ser
     [
         ("at", "2030-01-01T00:00:00"),
         ("at", "tomorrow"),
+        ("at", "9999-12-31T23:59:59-12:00"),
+        ("at", "0001-01-01T00:00:00+14:00"),
+        ("description", "x" * 5000),
         ("misfire", "maybe"),
         ("overlap", "pile"),
         ("maxAgeSeconds", 2**40),
@@ -82,6 +85,7 @@ def test_the_products_own_jobs_follow_on_the_last_page(owner: FlaskClient) -> No
         ("mao.firings", True),
         ("mao.life", True),
     ]
+    assert list(last["items"][2]) == JOB_KEYS
     assert last["items"][2]["nextRunTime"] == "2024-02-29T12:00:03+00:00"
 
 
