@@ -18,7 +18,7 @@ from flask import Request
 from flask_smorest import abort
 from webargs import core
 from webargs.flaskparser import FlaskParser
-from werkzeug.exceptions import UnsupportedMediaType
+from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
 
 from app.errors import Invalid
 
@@ -42,6 +42,9 @@ class Parser(FlaskParser):
 
     def _raw_load_json(self, req: Request) -> Any:
         data = req.get_data(cache=True)
+        # Of a body in chunks, which announces no length, werkzeug silently gives no more than the limit.
+        if req.content_length is None and len(data) >= (req.max_content_length or math.inf):
+            raise RequestEntityTooLarge(f"The body has more than the {req.max_content_length} bytes that are allowed.")
         if not data:
             return core.missing
         charset = req.mimetype_params.get("charset", "utf-8").lower()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 from types import SimpleNamespace
 
 import pytest
@@ -121,6 +122,14 @@ def test_a_body_beyond_the_limit_is_too_large(owner: FlaskClient) -> None:
     answer = owner.post("/api/tools", data=b'"' + b"x" * 2**20 + b'"', headers=JSON)
     assert answer.status_code == 413
     assert "1048576" in answer.get_json()["message"]
+
+
+def test_a_body_in_chunks_is_measured_too(owner: FlaskClient) -> None:
+    padded = io.BytesIO(body() + b" " * 2**20)
+    chunked = {"wsgi.input_terminated": True, "HTTP_TRANSFER_ENCODING": "chunked"}
+    answer = owner.post("/api/tools", input_stream=padded, content_type="application/json", environ_overrides=chunked)
+    assert answer.status_code == 413
+    assert "more than" in answer.get_json()["message"]
 
 
 @pytest.mark.parametrize(
