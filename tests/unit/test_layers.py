@@ -45,7 +45,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
 DOORS: dict[str, tuple[str, ...]] = {
     "alembic": ("app/repositories/database.py", "migrations/"),
     "apscheduler": ("app/scheduler.py",),
-    "click": ("app/server.py",),
+    "click": ("app/server.py", "cli/"),
     "cronsim": ("app/services/occurrences.py",),
     "docker": ("app/executors/docker.py",),
     "etcd3": ("app/repositories/etcd.py", "app/repositories/etcd_compat.py"),
