@@ -56,7 +56,6 @@ def list_runs(query: dict[str, Any]) -> Any:
     A token without `job_run_read_any` sees the runs of its owner.
     """
     who, after, size = identity(), query.pop("cursor"), query.pop("limit")
-    query["job_id"] = query.pop("job")
     return page(
         lambda last, limit: services().runs.list(who, after=last, limit=limit, **query),
         after,

@@ -152,7 +152,7 @@ class RunQuery(ma.Schema):
     tool = fields.String(load_default=None)
     status = fields.String(load_default=None, metadata={"enum": STATUSES})
     owner = fields.String(load_default=None)
-    job = fields.String(load_default=None)
+    job = fields.String(load_default=None, attribute="job_id")
     limit = page_size()
     cursor = Cursor(number, load_default=None)
 
