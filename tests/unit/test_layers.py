@@ -60,6 +60,8 @@ DOORS: dict[str, tuple[str, ...]] = {
     "rich": ("cli/",),
     "sqlalchemy": ("app/repositories/", "app/models/", "migrations/"),
     "swagger_ui_bundle": ("app/api/", "app/factory.py"),
+    "webargs": ("app/api/",),
+    "werkzeug": ("app/api/",),
 }
 INDEPENDENT = ("app.spike",)
 INDEPENDENT_MAY_USE = {"numpy", "app", *sys.stdlib_module_names}
