@@ -75,10 +75,11 @@ class RunRepository:
         cause: str | None = None,
         epoch: int | None = None,
         **values: Any,
-    ) -> bool:
-        """Move a run from ``old`` to ``new`` by one conditional UPDATE, and log it; give whether the row changed.
+    ) -> Run | None:
+        """Move a run from ``old`` to ``new`` by one conditional UPDATE, and log it.
 
-        With ``epoch`` the row changes only while that agent's epoch owns it. ``values`` are further columns to set.
+        Gives the run as it is then, or None where no row was changed. With ``epoch`` the row changes only while that
+        agent's epoch owns it. ``values`` are further columns to set.
 
         Raises:
             WrongState: no run may ever go from ``old`` to ``new``.
@@ -93,10 +94,11 @@ class RunRepository:
         statement = update(Run).where(Run.id == run_id, Run.status == old)
         if epoch is not None:
             statement = statement.where(Run.agent_epoch == epoch)
-        if self._session.execute(statement.values(row).returning(Run.id)).first() is None:
-            return False
-        self._log(run_id, old, new, actor, cause)
-        return True
+        query = statement.values(row).returning(Run).execution_options(populate_existing=True)
+        changed = self._session.scalars(query).first()
+        if changed is not None:
+            self._log(run_id, old, new, actor, cause)
+        return changed
 
     def set(self, run_id: int, *, epoch: int | None = None, **values: Any) -> bool:
         """Set columns other than the status; with ``epoch`` only while that agent's epoch owns the run."""

@@ -57,8 +57,7 @@ def _settle(context: AgentContext, name: str, state: CloneState, **columns: obje
 
 def _remove(context: AgentContext, clone: Clone) -> None:
     try:
-        if context.workdirs.exists(clone.name):
-            context.workdirs.remove(clone.name, is_forced=clone.is_removal_forced)
+        context.workdirs.remove(clone.name, is_forced=clone.is_removal_forced)
     except MaoError as error:
         with context.database.transaction() as session:
             clones = CloneRepository(session)

@@ -37,14 +37,13 @@ class Dispatcher:
             self._supervise(run_id, is_adopted=True)
 
     def step(self) -> None:
-        """Plan what is not planned yet, then claim as many waiting runs as there are free slots."""
+        """Claim as many waiting runs as there are free slots, and plan what is not planned yet."""
         self._forget_finished()
-        with self._context.database.transaction() as session:
-            unplanned = RunRepository(session).unplanned()
+        claimed, unplanned = self._claim()
+        for run in claimed:
+            self._supervise(run.id, is_adopted=False)
         for run in unplanned:
             self._plan(run)
-        for run in self._claim():
-            self._supervise(run.id, is_adopted=False)
 
     def tend(self) -> None:
         """Stop what is to be stopped, say what waiting runs wait for, and pick up runs that nobody looks after."""
@@ -73,14 +72,15 @@ class Dispatcher:
             except (DatabaseDown, WrongState) as error:
                 log.warning("Output of run %s is not stored yet: %s", supervision.run_id, error.message)
 
-    def _claim(self) -> Sequence[Run]:
-        limit = self._context.settings.limits.concurrent_runs
-        with self._context.database.transaction() as session:
+    def _claim(self) -> tuple[Sequence[Run], Sequence[Run]]:
+        """Take waiting runs, and give them with those that are not planned yet."""
+        limit, node = self._context.settings.limits.concurrent_runs, self._context.node
+        # A claim that is forgotten is made again, with the same number of the attempt, so the same container's name.
+        with self._context.database.repeatable_transaction() as session:
             runs = RunRepository(session)
-            free = limit - runs.count_held(self._context.node)
-            if free <= 0:
-                return []
-            return runs.claim(node=self._context.node, epoch=self._context.epoch, limit=free)
+            free = limit - runs.count_held(node)
+            claimed = runs.claim(node=node, epoch=self._context.epoch, limit=free) if free > 0 else []
+            return claimed, runs.unplanned()
 
     def _plan(self, run: Run) -> None:
         try:
@@ -92,7 +92,9 @@ class Dispatcher:
             self._refuse(run, error.message)
             return
         with self._context.database.transaction() as session:
-            RunRepository(session).set(run.id, **plan)
+            runs = RunRepository(session)
+            runs.set(run.id, **plan)
+            runs.wake(run.id, RunStatus.WAITING_LOCKS)
 
     def _refuse(self, run: Run, message: str) -> None:
         with self._context.database.transaction() as session:

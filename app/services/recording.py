@@ -37,8 +37,8 @@ def record_final(
     lines: list[str],
     buffer: OutputBuffer | None,
     seen: Observation | None,
-) -> None:
-    """Make the run final.
+) -> Run:
+    """Make the run final, and give its row.
 
     Raises:
         WrongState: the row was changed since it was read, or another agent owns it; nothing is written then.
@@ -51,7 +51,7 @@ def record_final(
         outputs = OutputRepository(session)
         if not all(outputs.append(run.id, start, data, epoch=context.epoch) for start, data in rest):
             raise WrongState(f"Run {run.id} belongs to another agent now.")
-        is_changed = RunRepository(session).change(
+        final = RunRepository(session).change(
             run.id,
             RunStatus(run.status),
             outcome.status,
@@ -66,12 +66,13 @@ def record_final(
             report=report_of(context, run, settled, lines, _cron_of(JobRepository(session), run)),
             **_times(run, seen),
         )
-        if not is_changed:
+        if final is None:
             raise WrongState(f"Run {run.id} was changed by somebody else.")
         if run.clone is not None and run.baseline_tree is not None:
             _note_clone(CloneRepository(session), run, settled.output_commit or run.input_commit)
         if settled.is_spike and settled.verdict is not None:
             _notify(NotificationRepository(session), run, settled.verdict)
+    return final
 
 
 def _cron_of(jobs: JobRepository, run: Run) -> str | None:

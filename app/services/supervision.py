@@ -10,6 +10,9 @@ from __future__ import annotations
 import logging
 import threading
 from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy.orm import Session
 
 from app.clock import utc_now
 from app.errors import (
@@ -36,6 +39,7 @@ from app.services.requests import request_for, timeout_of
 
 log = logging.getLogger(__name__)
 _RETRY_SECONDS = 1.0
+_REREAD_SECONDS = 0.1
 _WAIT_SECONDS = 5.0
 
 
@@ -76,8 +80,9 @@ class Supervision:
         logged_run_id.set(self.run_id)
         while not self._context.lost.is_set():
             try:
-                if self._step():
+                if self._advance_until_changed():
                     return
+                self._context.lost.wait(_REREAD_SECONDS)
             except DatabaseDown:
                 self._context.lost.wait(_RETRY_SECONDS)
             except Unavailable as error:
@@ -88,47 +93,45 @@ class Supervision:
                 log.exception("A step of the run failed; it is tried again.")
                 self._context.lost.wait(_RETRY_SECONDS * 5)
 
-    def _step(self) -> bool:
-        """Do the next thing; give whether there is nothing more to do."""
+    def _advance_until_changed(self) -> bool:
+        """Read the row and go on from there, as long as nobody else changes it; give whether the run is over for us."""
         with self._context.database.transaction() as session:
             run = RunRepository(session).get(self.run_id)
-        if run.agent_epoch != self._context.epoch:
-            return True
         try:
-            self._advance(run)
+            while run.agent_epoch == self._context.epoch and RunStatus(run.status) not in FINAL:
+                run = self._advance(run)
         except (WrongState, AlreadyExists):
             log.info("The run was changed by somebody else; reading it again.")
-        return RunStatus(run.status) in FINAL
+            return False
+        return True
 
-    def _advance(self, run: Run) -> None:
+    def _advance(self, run: Run) -> Run:
+        """Do the next thing, and give the row as it is then."""
         try:
             match RunStatus(run.status):
                 case RunStatus.PENDING_SUBMIT:
-                    self._create(run)
+                    return self._create(run)
                 case RunStatus.SUBMITTED:
-                    self._start_created(run)
+                    return self._start_created(run)
                 case RunStatus.RUNNING:
-                    self._follow(run)
-                case RunStatus.ABORTING:
-                    self._follow_or_drop(run)
+                    return self._follow(run)
+                case _:
+                    return self._follow_or_drop(run)
         except BackendFailed as error:
-            self._finish(run, Outcome(RunStatus.FAILED, Cause(error.cause), _sentence(error)))
+            return self._finish(run, Outcome(RunStatus.FAILED, Cause(error.cause), _sentence(error)))
 
-    def _create(self, run: Run) -> None:
+    def _create(self, run: Run) -> Run:
         ready = self._ready_data(run)
         executor = self._executor(run)
         request = executor.prepare(request_for(self._context, run, self._data_dir(run)))
         handle = executor.create(request)
-        self._change(
-            run,
-            RunStatus.SUBMITTED,
-            handle=handle,
-            image_digest=request.image_digest,
-            waiting_for=None,
-            **ready,
-        )
+        columns = {"handle": handle, "image_digest": request.image_digest, "waiting_for": None, **ready}
+        # What the clone held before the tool began is known now and never again, so this must not be forgotten.
+        transaction = self._context.database.transaction if ready else self._context.database.repeatable_transaction
+        with transaction() as session:
+            return self._change(session, run, RunStatus.SUBMITTED, columns)
 
-    def _ready_data(self, run: Run) -> dict[str, object]:
+    def _ready_data(self, run: Run) -> dict[str, Any]:
         """Bring the clone up to date and give the columns that tell what it held before the tool began."""
         if run.clone is None:
             return {}
@@ -148,25 +151,24 @@ class Supervision:
             "warnings": warnings,
         }
 
-    def _start_created(self, run: Run) -> None:
+    def _start_created(self, run: Run) -> Run:
         executor, handle = self._executor(run), run.handle or ""
         if self._was_unobserved and executor.status(handle).phase is Phase.GONE:
             message = "The container is gone, and nothing shows whether it ran."
-            self._finish(run, Outcome(RunStatus.IN_DOUBT, Cause.LOST, message))
-            return
+            return self._finish(run, Outcome(RunStatus.IN_DOUBT, Cause.LOST, message))
         executor.start(handle)
-        self._change(run, RunStatus.RUNNING, started_at=utc_now())
+        with self._context.database.repeatable_transaction() as session:
+            return self._change(session, run, RunStatus.RUNNING, {"started_at": utc_now()})
 
-    def _follow_or_drop(self, run: Run) -> None:
+    def _follow_or_drop(self, run: Run) -> Run:
         phase = self._executor(run).status(run.handle).phase if run.handle else Phase.CREATED
         if phase is Phase.CREATED:
             message = f"Stopped by {run.stop_requested_by} before it began."
-            self._finish(run, Outcome(RunStatus.ABORTED, Cause.CANCELLED, message))
-            return
+            return self._finish(run, Outcome(RunStatus.ABORTED, Cause.CANCELLED, message))
         self.ask_stop()
-        self._follow(run)
+        return self._follow(run)
 
-    def _follow(self, run: Run) -> None:
+    def _follow(self, run: Run) -> Run:
         """Store what the tool prints until it has ended, then finish."""
         executor, handle = self._executor(run), run.handle or ""
         self._deadline = (run.started_at or utc_now()) + timedelta(seconds=timeout_of(self._context, run))
@@ -174,10 +176,11 @@ class Supervision:
         for data in executor.output(handle, self._buffer.end):
             self._buffer.add(data)
             if self._context.lost.is_set():
-                return
-        seen = executor.wait(handle, _WAIT_SECONDS)
-        if seen.phase in (Phase.ENDED, Phase.GONE):
-            self._finish(run, self._judge(run, seen), seen)
+                raise WrongState("This agent's term of office is over.")
+        seen = executor.status(handle)
+        while seen.phase not in (Phase.ENDED, Phase.GONE) and not self._context.lost.is_set():
+            seen = executor.wait(handle, _WAIT_SECONDS)
+        return self._finish(run, self._judge(run, seen), seen)
 
     def _judge(self, run: Run, seen: Observation) -> Outcome:
         is_aborting = run.status == RunStatus.ABORTING
@@ -190,16 +193,17 @@ class Supervision:
             was_unobserved=self._was_unobserved,
         )
 
-    def _finish(self, run: Run, outcome: Outcome, seen: Observation | None = None) -> None:
+    def _finish(self, run: Run, outcome: Outcome, seen: Observation | None = None) -> Run:
         settled = settle(self._context, run, outcome)
         lines: list[str] = []
         if settled.outcome.status is not RunStatus.SUCCEEDED:
             self.flush()
             lines = last_lines(self._context, run.id)
-        record_final(self._context, run, settled, lines, self._buffer, seen)
+        final = record_final(self._context, run, settled, lines, self._buffer, seen)
         self._deadline = None
         if run.handle:
             self._remove(run)
+        return final
 
     def _remove(self, run: Run) -> None:
         # What cannot be removed now is a leftover, and the sweep for those comes by in a few seconds.
@@ -219,16 +223,12 @@ class Supervision:
             log.warning("The run could not be stopped yet: %s", error.message)
             self._is_stop_asked = True
 
-    def _change(self, run: Run, new: RunStatus, **columns: object) -> None:
-        with self._context.database.transaction() as session:
-            RunRepository(session).change(
-                run.id,
-                RunStatus(run.status),
-                new,
-                actor=self._context.actor,
-                epoch=self._context.epoch,
-                **columns,  # type: ignore[arg-type]
-            )
+    def _change(self, session: Session, run: Run, new: RunStatus, columns: dict[str, Any]) -> Run:
+        old, context = RunStatus(run.status), self._context
+        changed = RunRepository(session).change(run.id, old, new, actor=context.actor, epoch=context.epoch, **columns)
+        if changed is None:
+            raise WrongState(f"Run {run.id} was changed by somebody else.")
+        return changed
 
     def _explain(self, reason: str) -> None:
         try:
@@ -238,8 +238,11 @@ class Supervision:
             log.warning("Why the run waits could not be stored: %s", reason)
 
     def _new_buffer(self) -> OutputBuffer:
-        with self._context.database.transaction() as session:
-            start = OutputRepository(session).end(self.run_id)
+        start = 0
+        # Only the first look at a run that began under our eyes knows without asking that nothing is stored.
+        if self._was_unobserved or self._buffer is not None:
+            with self._context.database.transaction() as session:
+                start = OutputRepository(session).end(self.run_id)
         limit = self._context.settings.limits.output_bytes
         return OutputBuffer(
             self._context.database, self.run_id, self._context.epoch, start_byte=start, limit_bytes=limit

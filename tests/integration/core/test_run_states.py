@@ -18,7 +18,7 @@ SEED = 20261122
 
 def _change(database: Database, run_id: int, old: RunStatus, new: RunStatus, **guards: int) -> bool:
     with database.transaction() as session:
-        return RunRepository(session).change(run_id, old, new, actor="test", **guards)
+        return RunRepository(session).change(run_id, old, new, actor="test", **guards) is not None
 
 
 def _status(database: Database, run_id: int) -> RunStatus:

@@ -349,7 +349,7 @@ def test_a_container_removed_by_hand_leaves_the_run_in_doubt(world: World) -> No
     assert (run.status, run.cause) == ("IN_DOUBT", "lost")
 
 
-@pytest.mark.parametrize("point", ["prepare", "create", "start", "output", "wait", "remove"])
+@pytest.mark.parametrize("point", ["prepare", "create", "start", "output", "status", "remove"])
 def test_after_a_crash_at_any_call_the_next_agent_finishes_and_starts_nothing_twice(world: World, point: str) -> None:
     """The first agent freezes in the call and never returns to it before the second has finished."""
     frozen, thaw = threading.Event(), threading.Event()
