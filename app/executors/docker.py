@@ -38,7 +38,10 @@ from app.models.run import Cause
 PULL_POLICIES = ("missing", "always", "never")
 _THREADS = 40
 _PAUSE_SECONDS = 0.2
-_QUIET_SECONDS = 300
+_PATIENCE_SECONDS = 5
+_QUIET_SECONDS = 30
+# The engine adds about 28 bytes to each line that it keeps, so a file of it holds at least this part of its size.
+_FRAME_OVERHEAD = 32
 _UNIX = "unix://"
 _BAD_REQUEST = 400
 _FORBIDDEN = 403
@@ -56,8 +59,8 @@ class _OnePool(UnixHTTPAdapter):  # type: ignore[misc]
 class DockerExecutor:
     """Run tools in containers.
 
-    ``output_bytes`` is how much of a run's output the caller stores; the engine keeps half as much again, so that a
-    caller that was away finds all of it. Nothing is connected before the first call.
+    ``output_bytes`` is how much of a run's output the caller stores; the engine keeps more than that, so that a caller
+    that was away finds all of it. Nothing is connected before the first call.
     """
 
     name = "docker"
@@ -69,7 +72,8 @@ class DockerExecutor:
         if engine.pull_policy not in PULL_POLICIES:
             raise Invalid(f"'{engine.pull_policy}' is not a pull policy.", hint=f"One of: {', '.join(PULL_POLICIES)}.")
         self._engine = engine
-        self._log_bytes = output_bytes + output_bytes // 2
+        self._output_bytes = output_bytes
+        self._log_bytes = 2 * output_bytes
         self._client_lock = threading.Lock()
         self._shared_client: Any = None
         self._network_lock = threading.Lock()
@@ -78,6 +82,8 @@ class DockerExecutor:
 
     def prepare(self, request: RunRequest) -> RunRequest:
         """Fetch the image as the pull policy says, and pin it by its id."""
+        if not request.image:
+            raise images.missing(request.image, "the tool names none.")
         may_fetch = self._engine.pull_policy != "never" and not images.is_image_id(request.image)
         must_fetch = may_fetch and self._engine.pull_policy == "always"
         found = None if must_fetch else self._find_image(request.image)
@@ -101,7 +107,7 @@ class DockerExecutor:
         )
         if needs_bridge(config):
             self._ensure_network()
-        patience = time.monotonic() + self._engine.timeout_seconds
+        patience = time.monotonic() + _PATIENCE_SECONDS
         while True:
             with _door("create a container"):
                 try:
@@ -118,7 +124,7 @@ class DockerExecutor:
 
     def start(self, handle: str) -> None:
         """Start the container if it never ran: starting one that has exited would run the tool a second time."""
-        patience = time.monotonic() + self._engine.timeout_seconds
+        patience = time.monotonic() + _PATIENCE_SECONDS
         while (seen := self._inspect(handle)) and container_state.has_never_run(seen):
             with _door("start a container"):
                 try:
@@ -150,17 +156,25 @@ class DockerExecutor:
             time.sleep(min(_PAUSE_SECONDS, remaining))
 
     def output(self, handle: str, from_byte: int) -> Iterator[bytes]:
-        """Follow the container's log, which the engine can only give from its beginning."""
+        """Follow the container's log, which the engine can only give from its beginning.
+
+        Ends early once it is past ``output_bytes``: the engine does not keep all of a longer output.
+        """
         position = from_byte
-        while True:
+        while position <= self._output_bytes:
+            before = position
             # A stream that stays silent is opened again: behind a frozen engine it would stay silent for ever.
             with suppress(ReadTimeoutError), _door("give a container's output"):
                 for chunk in self._follow(handle, position):
-                    position += len(chunk)
                     yield chunk
-                if self.status(handle).phase is not Phase.RUNNING:
+                    position += len(chunk)
+                    if position > self._output_bytes:
+                        return
+                is_over = self.status(handle).phase is not Phase.RUNNING
+                # Some engines lose a reader when they begin a new file; then the next reader finds the rest.
+                if is_over and (position == before or position < self._log_bytes // _FRAME_OVERHEAD):
                     return
-                time.sleep(_PAUSE_SECONDS)
+                time.sleep(0 if is_over else _PAUSE_SECONDS)
 
     def stop(self, handle: str, mode: StopMode, grace_seconds: int) -> None:
         """Stop the container, or kill it; one that does not run or is gone is left as it is."""

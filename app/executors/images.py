@@ -48,8 +48,8 @@ def digest_of(inspected: Mapping[str, Any], image: str) -> str:
     """Give the digest under which a registry knows the image, or the image's own id where none ever gave it one."""
     repository = split_reference(image)[0]
     known = [entry.partition("@") for entry in inspected.get("RepoDigests") or []]
-    for name, _, digest in sorted(known, key=lambda entry: entry[0] != repository):
-        if name and digest:
+    for _, _, digest in sorted(known, key=lambda entry: entry[0] != repository):
+        if digest.startswith("sha256:"):
             return str(digest)
     return str(inspected["Id"])
 

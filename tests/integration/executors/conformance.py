@@ -27,8 +27,8 @@ PATIENCE_SECONDS = 60
 _numbers = itertools.count(1)
 
 
-class AnyExecutor:
-    """Holds for every backend, also for one that runs nothing."""
+class ExecutorTests:
+    """What tests of a backend start from; it holds no test itself."""
 
     image = ""
     network = ""
@@ -75,6 +75,18 @@ class AnyExecutor:
         seen = executor.wait(handle, PATIENCE_SECONDS)
         assert seen.phase is Phase.ENDED
         return handle, seen
+
+    def until(self, executor: Executor, handle: str, path: Path) -> None:
+        """Wait until the tool has made ``path``; fail where it ended without."""
+        for _ in range(PATIENCE_SECONDS * 10):
+            if path.exists():
+                return
+            assert executor.wait(handle, 0.1).phase is Phase.RUNNING
+        raise AssertionError(f"{path.name} was not made")
+
+
+class AnyExecutor(ExecutorTests):
+    """Holds for every backend, also for one that runs nothing."""
 
     def test_it_has_a_name_and_gives_a_version(self, executor: Executor) -> None:
         assert executor.name
@@ -315,11 +327,3 @@ class RealExecutor(AnyExecutor):
         with pytest.raises(BackendFailed) as caught:
             executor.create(request)
         assert caught.value.cause == Cause.DATA_UNAVAILABLE
-
-    def until(self, executor: Executor, handle: str, path: Path) -> None:
-        """Wait until the tool has made ``path``; fail where it ended without."""
-        for _ in range(PATIENCE_SECONDS * 10):
-            if path.exists():
-                return
-            assert executor.wait(handle, 0.1).phase is Phase.RUNNING
-        raise AssertionError(f"{path.name} was not made")
