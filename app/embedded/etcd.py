@@ -74,7 +74,7 @@ def start_etcd(folder: Path, *, is_durable: bool = True) -> EtcdServer:
 
 def _program() -> Path:
     for path in _candidates():
-        if path.is_file() and os.access(path, os.X_OK) and not _is_script(path):
+        if os.access(path, os.X_OK) and path.is_file() and not _is_script(path):
             return path
     raise RegistryDown("No etcd was found on this machine.", hint=_CURE)
 

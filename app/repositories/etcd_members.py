@@ -83,20 +83,19 @@ class Member:
         """Make one call and give its answer; a failure is the driver's own error."""
         client = self._connected(timeout_seconds)
         # The token travels in the metadata only: gRPC refuses call credentials on a connection without TLS.
-        return getattr(getattr(client, service), method)(request, timeout=timeout_seconds, metadata=client.metadata)
+        try:
+            return getattr(getattr(client, service), method)(request, timeout=timeout_seconds, metadata=client.metadata)
+        except self._driver.error as error:
+            # A new connection brings a new token. The old one is not closed: other threads may be using it.
+            if _is_token_refused(error) and self._client is client:
+                self._client = None
+            raise
 
     def open_watch(self, requests: Iterator[Any], timeout_seconds: float, connect_seconds: float) -> Any:
         """Begin a stream of watch responses that ends by itself after ``timeout_seconds``."""
         client = self._connected(connect_seconds)
         stub = self._driver.messages.WatchStub(client.channel)
         return stub.Watch(requests, timeout=timeout_seconds, metadata=client.metadata)
-
-    def disconnect(self) -> None:
-        """Forget the connection, so that the next call makes another and fetches a new token."""
-        with self._lock:
-            client, self._client = self._client, None
-        if client is not None:
-            client.close()
 
     def _connected(self, timeout_seconds: float) -> Any:
         if (client := self._client) is not None:
@@ -220,9 +219,7 @@ class Members:
     def _judged(self, member: Member, error: Any) -> MaoError:
         """Give the failure to report if no other member answers; raise what no other member would answer better."""
         failure = _translated(error)
-        if _is_token_refused(error):
-            member.disconnect()
-        elif _code(error) not in _WORTH_ANOTHER_MEMBER:
+        if _code(error) not in _WORTH_ANOTHER_MEMBER and not _is_token_refused(error):
             raise failure from error
         _log.warning("etcd at %s: %s %s", member, _code(error), error.details())
         return failure
