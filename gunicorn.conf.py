@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+
+from app.repositories import etcd_compat
 from app.settings import load
 
 _api = load().api
@@ -41,3 +44,10 @@ logconfig_dict = {
         "gunicorn.access": {"level": "INFO", "handlers": [], "propagate": False, "qualname": "gunicorn.access"},
     },
 }
+
+
+def when_ready(_server: object) -> None:
+    """Share with the workers all that they would load alike, and keep the garbage collector from unsharing it."""
+    etcd_compat.load()
+    gc.collect()
+    gc.freeze()

@@ -15,10 +15,6 @@ from types import FrameType
 
 from app import log as logging_setup
 from app.errors import DatabaseDown, Unavailable
-from app.repositories.clones import CLONE_CHANNEL
-from app.repositories.jobs import JOB_CHANNEL
-from app.repositories.listener import Channel
-from app.repositories.runs import RUN_CHANNEL
 from app.scheduler import Clock, Tick
 from app.services.agent_context import AgentContext
 from app.services.clone_work import work_on_clones
@@ -26,12 +22,13 @@ from app.services.delivery import deliver, listen
 from app.services.dispatching import Dispatcher
 from app.services.hygiene import sweep
 from app.services.terms import begin_term, show_life
+from app.services.wakeups import Office
 from app.settings import Settings
 from app.wiring import AgentParts, equip
 
 log = logging.getLogger(__name__)
 EXIT_CLOCK_DEAD = 70
-_CHANNELS = (RUN_CHANNEL, JOB_CHANNEL, CLONE_CHANNEL)
+CLONES = "mao.clones"
 _WAKE_SECONDS = 1.0
 _CLOCK_DEAD_SECONDS = 60.0
 
@@ -64,19 +61,19 @@ def run(settings: Settings) -> int:
 
 
 def _wait_and_lead(parts: AgentParts, stop: threading.Event) -> None:
-    channel = Channel(parts.database.url, _CHANNELS)
+    office = Office(parts.database.url)
     try:
-        if not channel.try_to_lead():
+        if not office.try_to_lead():
             log.info("Another agent leads; waiting for it to end.")
-            while not channel.try_to_lead():
+            while not office.try_to_lead():
                 if stop.wait(_WAKE_SECONDS):
                     return
-        _lead(parts, channel, stop)
+        _lead(parts, office, stop)
     finally:
-        channel.close()
+        office.close()
 
 
-def _lead(parts: AgentParts, channel: Channel, stop: threading.Event) -> None:
+def _lead(parts: AgentParts, office: Office, stop: threading.Event) -> None:
     context = _take_office(parts)
     dispatcher = Dispatcher(context, parts.planner)
     clock = Clock(_ticks(context, dispatcher), parts.firing.fire_due)
@@ -86,7 +83,7 @@ def _lead(parts: AgentParts, channel: Channel, stop: threading.Event) -> None:
         dispatcher.take_over()
         clock.start()
         threading.Thread(target=listen, args=[context], name="notifications", daemon=True).start()
-        _serve(dispatcher, clock, channel, stop)
+        _serve(dispatcher, clock, office, stop)
     finally:
         context.lost.set()
         clock.stop()
@@ -111,29 +108,28 @@ def _ticks(context: AgentContext, dispatcher: Dispatcher) -> list[Tick]:
         Tick("mao.output", 0.5, dispatcher.flush),
         Tick("mao.leftovers", 5.0, lambda: sweep(context, dispatcher.supervised)),
         Tick("mao.notifications", 2.0, lambda: deliver(context)),
-        Tick("mao.clones", 5.0, lambda: work_on_clones(context)),
+        Tick(CLONES, 5.0, lambda: work_on_clones(context)),
     ]
 
 
-def _serve(dispatcher: Dispatcher, clock: Clock, channel: Channel, stop: threading.Event) -> None:
+def _serve(dispatcher: Dispatcher, clock: Clock, office: Office, stop: threading.Event) -> None:
     """Sleep until something is told or a second is over, then do what there is to do; again and again."""
     tended_at = 0.0
     is_news = True
     while not stop.is_set():
         if is_news:
             _dispatch(dispatcher)
-        told = channel.wait(_WAKE_SECONDS)
-        is_news = not told
-        for name, payload in told:
-            if name == RUN_CHANNEL:
-                is_news |= dispatcher.told(payload)
-            elif name == JOB_CHANNEL:
-                clock.look_again()
-            else:
-                clock.do_now("mao.clones")
+        told = office.wait(_WAKE_SECONDS)
+        is_news = told.is_empty
+        for payload in told.runs:
+            is_news |= dispatcher.told(payload)
+        if told.has_jobs:
+            clock.look_again()
+        if told.has_clones:
+            clock.do_now(CLONES)
         if time.monotonic() - tended_at >= _WAKE_SECONDS:
             tended_at = time.monotonic()
-            channel.check()
+            office.check()
             dispatcher.tend()
         if clock.age_seconds() > _CLOCK_DEAD_SECONDS:
             raise ClockDead

@@ -16,6 +16,8 @@ from sqlalchemy.orm import Session, sessionmaker
 import migrations
 from app.errors import AlreadyExists, DatabaseDown, Invalid, Locked, MaoError
 
+__all__ = ["Database", "Session", "connect_arguments", "migrate"]
+
 _BROKEN_CONSTRAINTS: dict[str, MaoError] = {
     "uq_runs_clone_held": Locked("Another run holds the clone."),
     "pk_run_output": AlreadyExists("These bytes of output are stored already."),

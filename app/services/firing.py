@@ -9,12 +9,10 @@ from __future__ import annotations
 import logging
 from datetime import datetime, timedelta
 
-from sqlalchemy.orm import Session
-
 from app.clock import utc_now
 from app.errors import WrongState
 from app.models.job import Firing, FiringOutcome, Job, MisfirePolicy, OverlapPolicy
-from app.repositories.database import Database
+from app.repositories.database import Database, Session
 from app.repositories.jobs import JobRepository
 from app.repositories.runs import RunRepository
 from app.services.jobs import schedule_of

@@ -5,10 +5,8 @@ from __future__ import annotations
 import threading
 from collections import deque
 
-from sqlalchemy.orm import Session
-
 from app.errors import WrongState
-from app.repositories.database import Database
+from app.repositories.database import Database, Session
 from app.repositories.outputs import OutputRepository
 
 PIECE_BYTES = 2**20

@@ -12,8 +12,6 @@ import threading
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy.orm import Session
-
 from app.clock import utc_now
 from app.errors import (
     AlreadyExists,
@@ -29,6 +27,7 @@ from app.executors.base import Executor, Observation, Phase, StopMode
 from app.executors.outcomes import Outcome, outcome_of
 from app.log import run_id as logged_run_id
 from app.models.run import FINAL, Cause, Run, RunStatus
+from app.repositories.database import Session
 from app.repositories.outputs import OutputRepository
 from app.repositories.runs import RunRepository
 from app.services.agent_context import AgentContext
