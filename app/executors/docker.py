@@ -131,10 +131,14 @@ class DockerExecutor:
                     self._client.start(handle)
                     return
                 except APIError as error:
-                    # Somebody may have removed our network; the next attempt makes it again.
-                    self._has_network = False
-                    if error.is_client_error() or time.monotonic() > patience:
+                    is_network_gone = error.status_code == _NOT_FOUND and "network" in str(error.explanation)
+                    is_passing = is_network_gone or error.is_server_error()
+                    if not is_passing or time.monotonic() > patience:
                         raise container_state.start_refused(self._inspect(handle), str(error.explanation)) from error
+            if is_network_gone:
+                # Cleaning up by "prune" takes a network away whenever no tool runs.
+                self._has_network = False
+                self._ensure_network()
             time.sleep(_PAUSE_SECONDS)
 
     def status(self, handle: str) -> Observation:
