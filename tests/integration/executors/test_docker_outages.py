@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from app.errors import DockerDown
-from app.executors.base import Executor, Phase, StopMode
+from app.executors.base import Executor, Phase, RunRequest, StopMode
 from app.executors.docker import DockerExecutor
 from app.settings import Docker
 from tests.integration import images
 from tests.integration.executors.conformance import (
     IN_DATA_FOLDER,
     INSTALLATION,
+    LIMITS,
     NODE,
     PATIENCE_SECONDS,
     ExecutorTests,
@@ -114,3 +117,33 @@ class TestOutages(ExecutorTests):
         proxy.mend()
         executor.stop(handle, StopMode.GRACE, 1)
         assert executor.status(handle).phase is Phase.ENDED
+
+
+class TestEngineDown:
+    def test_every_call_says_that_the_engine_is_down(self, tmp_path: Path) -> None:
+        down = DockerExecutor(Docker(socket=f"unix://{tmp_path}/none.sock"))
+        request = RunRequest(1, 1, "node", "installation", "tool", "image", LIMITS, network="none")
+        calls: list[Callable[[], object]] = [
+            down.ping,
+            lambda: down.prepare(request),
+            lambda: down.create(request),
+            lambda: down.start("handle"),
+            lambda: down.status("handle"),
+            lambda: down.wait("handle", 0.1),
+            lambda: list(down.output("handle", 0)),
+            lambda: down.stop("handle", StopMode.GRACE, 1),
+            lambda: down.remove("handle"),
+            lambda: down.leftovers("installation", "node"),
+            down.network_gap,
+        ]
+        for call in calls:
+            with pytest.raises(DockerDown):
+                call()
+
+    def test_an_engine_that_never_answers_is_down(self, tmp_path: Path) -> None:
+        with closing(socket.socket(socket.AF_UNIX)) as silent:
+            silent.bind(str(tmp_path / "silent.sock"))
+            silent.listen(16)
+            frozen = DockerExecutor(Docker(socket=f"unix://{tmp_path}/silent.sock", timeout_seconds=1))
+            with pytest.raises(DockerDown):
+                frozen.ping()
