@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.integration.recovery.product import Product
-from tests.integration.recovery.test_killed import COUNTING, EXPECTED, _check_counting_run, _starts
+from tests.integration.whole.product import Product
+from tests.integration.whole.test_killed import COUNTING, EXPECTED, _check_counting_run, _starts
 
 pytestmark = pytest.mark.docker
 TAKEOVER_SECONDS = 15

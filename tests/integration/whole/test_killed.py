@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from app.settings import Settings, child_environment, load
-from tests.integration.recovery.product import Product
+from tests.integration.whole.product import Product
 
 pytestmark = pytest.mark.docker
 

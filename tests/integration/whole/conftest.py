@@ -13,7 +13,7 @@ import docker
 import pytest
 
 from tests.integration.images import busybox_image
-from tests.integration.recovery.product import Product
+from tests.integration.whole.product import Product
 
 
 @pytest.fixture
