@@ -19,7 +19,7 @@ REQUIREMENTS = [
     "etcd3>=0.12",
     "Flask>=3.1",
     "flask-smorest>=0.47",
-    "GitPython>=3.1.50",
+    "GitPython>=3.1.60",
     "gunicorn>=23",
     "marshmallow>=4",
     "protobuf>=5.29.5",  # Older ones can be crashed by a deeply nested message.
@@ -29,6 +29,7 @@ REQUIREMENTS = [
     "SQLAlchemy>=2.0.40",
     "swagger-ui-bundle>=1.1",
     "tzdata",
+    "urllib3>=2.3",  # The deadline of a pull needs a way to cut a stream.
 ]
 EXTRAS = {
     # A static etcd, so that `mao up` works where none is installed.

@@ -21,7 +21,7 @@ from app.services.clone_work import work_on_clones
 from app.services.delivery import deliver, listen
 from app.services.dispatching import Dispatcher
 from app.services.hygiene import sweep
-from app.services.terms import begin_term, show_life
+from app.services.terms import Life, begin_term
 from app.services.wakeups import Office
 from app.settings import Settings
 from app.wiring import AgentParts, equip
@@ -77,7 +77,9 @@ def _lead(parts: AgentParts, office: Office, stop: threading.Event) -> None:
     context = _take_office(parts)
     dispatcher = Dispatcher(context, parts.planner)
     clock = Clock(_ticks(context, dispatcher), parts.firing.fire_due)
-    clock.add(Tick("mao.life", 3.0, lambda: show_life(context, clock.describe())))
+    life = Life(context)
+    clock.add(Tick("mao.life", 3.0, lambda: life.show(clock.describe())))
+    clock.add(Tick("mao.network", 60.0, life.look_around))
     log.info("This agent leads node %s in epoch %s.", context.node, context.epoch)
     try:
         dispatcher.take_over()

@@ -110,7 +110,10 @@ def _executors(settings: Settings) -> list[Executor]:
     from app.executors.docker import DockerExecutor
     from app.executors.dummy import DummyExecutor
 
-    made: list[Executor] = [DockerExecutor(settings.docker), DummyExecutor()]
+    made: list[Executor] = [
+        DockerExecutor(settings.docker, settings.limits.output_bytes),
+        DummyExecutor(),
+    ]
     if settings.working_environment.allow_process_backend:
         from app.executors.process import ProcessExecutor
 

@@ -155,3 +155,6 @@ class Executor(Protocol):
 
     def ping(self) -> str:
         """Give the backend's version, if it answers."""
+
+    def gap(self) -> str | None:
+        """Say what tools can reach that they should not, and the cure, or give None; closes the gap where it can."""

@@ -205,7 +205,7 @@ class DockerExecutor:
         with _door("give its version"):
             return str(self._client.version()["Version"])
 
-    def network_gap(self) -> str | None:
+    def gap(self) -> str | None:
         """Say what tools can reach that they should not, with the cure, or give None; closes the gap where it can."""
         self._has_network = False
         self._ensure_network()

@@ -54,3 +54,7 @@ class DummyExecutor:
     def ping(self) -> str:
         """Give a version that never changes."""
         return "1"
+
+    def gap(self) -> str | None:
+        """Give None: nothing runs."""
+        return None

@@ -161,6 +161,10 @@ class ProcessExecutor:
         """Give the version of the kernel."""
         return platform.release()
 
+    def gap(self) -> str | None:
+        """Say that a process is no container."""
+        return "tools run as processes of this machine, which sees and reaches what their user does"
+
     def _place(self, handle: str) -> Path:
         if not _HANDLE.fullmatch(handle):
             raise BackendFailed(f"'{handle[:80]}' is not a run of the process backend.")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from app.errors import Unavailable
+from app.executors.base import Executor
 from app.repositories.agents import AgentRepository
 from app.repositories.clones import CloneRepository
 from app.repositories.database import Database
@@ -29,15 +29,28 @@ def begin_term(database: Database, node: str) -> Term:
         return Term(agents.installation(), agents.take_over(node))
 
 
-def show_life(context: AgentContext, ticks: dict[str, Any]) -> None:
-    """Write the agent's signs of life, and which backends it reaches, for the API to show."""
-    systems = {executor.name: _reach(executor.ping) for executor in context.executors.values()}
-    with context.database.transaction() as session:
-        AgentRepository(session).show_life(context.node, context.epoch, ticks=ticks, systems=systems)
+class Life:
+    """The agent's signs of life, and what it sees of the backends, for the API to show."""
 
+    def __init__(self, context: AgentContext) -> None:
+        self._context = context
+        self._gaps: dict[str, str | None] = {}
 
-def _reach(ping: Callable[[], str]) -> dict[str, Any]:
-    try:
-        return {"is_up": True, "detail": ping()}
-    except Unavailable as error:
-        return {"is_up": False, "detail": error.message}
+    def look_around(self) -> None:
+        """Ask every backend what it leaves open that should be closed; it closes what it can."""
+        for executor in self._context.executors.values():
+            self._gaps[executor.name] = executor.gap()
+
+    def show(self, ticks: dict[str, Any]) -> None:
+        """Write that this agent is alive, when its internal jobs last came, and which backends it reaches."""
+        systems = {executor.name: self._reach(executor) for executor in self._context.executors.values()}
+        with self._context.database.transaction() as session:
+            AgentRepository(session).show_life(self._context.node, self._context.epoch, ticks=ticks, systems=systems)
+
+    def _reach(self, executor: Executor) -> dict[str, Any]:
+        try:
+            version = executor.ping()
+        except Unavailable as error:
+            return {"is_up": False, "detail": error.message}
+        gap = self._gaps.get(executor.name)
+        return {"is_up": True, "detail": f"{version}; {gap}" if gap else version}

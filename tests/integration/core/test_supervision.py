@@ -112,6 +112,9 @@ class Scripted:
     def ping(self) -> str:
         return "1"
 
+    def gap(self) -> str | None:
+        return None
+
 
 class WatchedDatabase(Database):
     """A database that knows whether the asking thread has a transaction open."""

@@ -41,7 +41,7 @@ class TestNetwork(DockerTests):
     def test_a_tool_reaches_no_port_of_the_host_though_others_do(
         self, executor: Executor, engine: Any, network: str, host_port: int
     ) -> None:
-        assert executor.network_gap() is None  # type: ignore[attr-defined]
+        assert executor.gap() is None  # type: ignore[attr-defined]
         gateway = engine.inspect_network(network)["IPAM"]["Config"][0]["Gateway"]
         default = self.address_of_the_default_bridge(engine)
         with closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as probe:
@@ -60,10 +60,10 @@ class TestNetwork(DockerTests):
         assert listed.count(f"-d 169.254.0.0/16 -i {bridge} -j DROP") == 1
 
     def test_rules_that_somebody_flushed_come_back(self, executor: Executor, network: str) -> None:
-        assert executor.network_gap() is None  # type: ignore[attr-defined]
+        assert executor.gap() is None  # type: ignore[attr-defined]
         for rule in firewall.rules_for(bridge_for(network)):
             subprocess.run(["iptables", "-w", "-D", *rule], check=True)
-        assert executor.network_gap() is None  # type: ignore[attr-defined]
+        assert executor.gap() is None  # type: ignore[attr-defined]
         for rule in firewall.rules_for(bridge_for(network)):
             subprocess.run(["iptables", "-w", "-C", *rule], check=True)
 
@@ -77,7 +77,7 @@ class TestNetwork(DockerTests):
         name = "mao-test-mtu"
         sized = DockerExecutor(Docker(network=name, mtu=1300))
         try:
-            sized.network_gap()
+            sized.gap()
             assert engine.inspect_network(name)["Options"]["com.docker.network.driver.mtu"] == "1300"
         finally:
             engine.remove_network(name)

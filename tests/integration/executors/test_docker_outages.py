@@ -134,7 +134,7 @@ class TestEngineDown:
             lambda: down.stop("handle", StopMode.GRACE, 1),
             lambda: down.remove("handle"),
             lambda: down.leftovers("installation", "node"),
-            down.network_gap,
+            down.gap,
         ]
         for call in calls:
             with pytest.raises(DockerDown):
