@@ -79,7 +79,8 @@ def _lead(parts: AgentParts, office: Office, stop: threading.Event) -> None:
     clock = Clock(_ticks(context, dispatcher), parts.firing.fire_due)
     life = Life(context)
     clock.add(Tick("mao.life", 3.0, lambda: life.show(clock.describe())))
-    clock.add(Tick("mao.network", 60.0, life.look_around))
+    clock.add(Tick("mao.backends", 3.0, life.look))
+    clock.add(Tick("mao.network", 60.0, life.close_gaps))
     log.info("This agent leads node %s in epoch %s.", context.node, context.epoch)
     try:
         dispatcher.take_over()

@@ -29,6 +29,10 @@ if TYPE_CHECKING:
     from app.repositories.workdirs import Workdirs
 
 
+_FREE_THREADS = 4
+"""Threads of an API process that callers who wait for a run leave to all others."""
+
+
 @dataclass(frozen=True)
 class Services:
     """Every use case, for the API and for the command line of the server."""
@@ -68,7 +72,9 @@ def build(settings: Settings) -> Services:
         tools=ToolService(registry, settings.node, allow_local),
         datasets=DatasetService(registry, settings.node, allow_local),
         clones=CloneService(database),
-        runs=RunService(database, planner, RunChanges(database.url)),
+        runs=RunService(
+            database, planner, RunChanges(database.url, most_waiting=max(settings.api.threads - _FREE_THREADS, 1))
+        ),
         jobs=JobService(database, planner),
         tokens=TokenService(database),
         notifications=NotificationService(registry),

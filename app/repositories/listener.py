@@ -75,13 +75,23 @@ class Channel:
 
 
 class RunChanges:
-    """Wakes those who wait for a run to become final. The listening thread begins with the first of them."""
+    """Wakes those who wait for a run to become final. The listening thread begins with the first of them.
 
-    def __init__(self, url: str) -> None:
+    ``most_waiting`` is how many may wait at once without taking the threads that others need.
+    """
+
+    def __init__(self, url: str, most_waiting: int) -> None:
         self._url = url
+        self._most_waiting = most_waiting
         self._lock = threading.Lock()
         self._waiting: dict[int, list[threading.Event]] = {}
         self._thread: threading.Thread | None = None
+
+    @property
+    def is_crowded(self) -> bool:
+        """Tell whether so many wait that the next one should ask again instead."""
+        with self._lock:
+            return sum(len(events) for events in self._waiting.values()) >= self._most_waiting
 
     @contextmanager
     def subscribe(self, run_id: int) -> Iterator[threading.Event]:

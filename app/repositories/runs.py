@@ -122,13 +122,11 @@ class RunRepository:
             )
         )
 
-    def count_held(self, node: str) -> int:
-        """Count the runs that occupy a slot of this node."""
+    def count_held(self) -> int:
+        """Count the runs that occupy a slot."""
         return (
             self._session.scalar(
-                select(func.count())
-                .select_from(Run)
-                .where(Run.node == node, Run.status.in_(HELD), Run.ended_at.is_(None))
+                select(func.count()).select_from(Run).where(Run.status.in_(HELD), Run.ended_at.is_(None))
             )
             or 0
         )
@@ -170,23 +168,20 @@ class RunRepository:
                 claimed.append(run)
         return claimed
 
-    def adopt(self, node: str, epoch: int) -> Sequence[int]:
-        """Make every live run of this node the property of ``epoch``; give their numbers."""
+    def adopt(self, epoch: int) -> Sequence[int]:
+        """Make every live run the property of ``epoch``; give their numbers."""
         return list(
             self._session.scalars(
                 update(Run)
-                .where(Run.node == node, Run.status.in_(HELD), Run.ended_at.is_(None))
+                .where(Run.status.in_(HELD), Run.ended_at.is_(None))
                 .values(agent_epoch=epoch)
                 .returning(Run.id)
             )
         )
 
-    def held(self, node: str) -> Sequence[tuple[int, RunStatus]]:
-        """Give number and status of every live run of this node."""
-        rows = self._session.execute(
-            select(Run.id, Run.status).where(Run.node == node, Run.status.in_(HELD), Run.ended_at.is_(None))
-        )
-        return [(run_id, RunStatus(status)) for run_id, status in rows]
+    def held(self) -> Sequence[int]:
+        """Give the numbers of the live runs."""
+        return list(self._session.scalars(select(Run.id).where(Run.status.in_(HELD), Run.ended_at.is_(None))))
 
     def attempts(self, run_ids: Sequence[int]) -> dict[int, tuple[RunStatus, int]]:
         """Give status and attempt of those of the runs that exist."""

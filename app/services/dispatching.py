@@ -29,9 +29,9 @@ class Dispatcher:
         return frozenset(self._supervisions)
 
     def take_over(self) -> None:
-        """Make every live run of this node ours, and go on with each where it stands."""
+        """Make every live run ours, and go on with each where it stands."""
         with self._context.database.transaction() as session:
-            run_ids = RunRepository(session).adopt(self._context.node, self._context.epoch)
+            run_ids = RunRepository(session).adopt(self._context.epoch)
         for run_id in run_ids:
             log.info("Going on with run %s.", run_id)
             self._supervise(run_id, is_adopted=True)
@@ -52,8 +52,8 @@ class Dispatcher:
         with self._context.database.transaction() as session:
             runs = RunRepository(session)
             runs.explain_waiting()
-            held = runs.held(self._context.node)
-        for run_id, _ in held:
+            held = runs.held()
+        for run_id in held:
             if run_id not in self._supervisions:
                 self._supervise(run_id, is_adopted=True)
 
@@ -78,7 +78,7 @@ class Dispatcher:
         # A claim that is forgotten is made again, with the same number of the attempt, so the same container's name.
         with self._context.database.repeatable_transaction() as session:
             runs = RunRepository(session)
-            free = limit - runs.count_held(node)
+            free = limit - runs.count_held()
             claimed = runs.claim(node=node, epoch=self._context.epoch, limit=free) if free > 0 else []
             return claimed, runs.unplanned()
 

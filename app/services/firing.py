@@ -10,7 +10,7 @@ import logging
 from datetime import datetime, timedelta
 
 from app.clock import utc_now
-from app.errors import WrongState
+from app.errors import Invalid, WrongState
 from app.models.job import Firing, FiringOutcome, Job, MisfirePolicy, OverlapPolicy
 from app.repositories.database import Database, Session
 from app.repositories.jobs import JobRepository
@@ -40,9 +40,21 @@ class FiringService:
                 jobs = JobRepository(session)
                 due = jobs.due(utc_now(), _BATCH)
                 for job in due:
-                    _fire(session, job, utc_now())
+                    _fire_or_pause(session, job)
                 if len(due) < _BATCH:
                     return jobs.next_due_at()
+
+
+def _fire_or_pause(session: Session, job: Job) -> None:
+    """Fire one job; one that cannot be fired is paused with the reason, because it must not hold up all others."""
+    try:
+        with session.begin_nested():
+            _fire(session, job, utc_now())
+    except (Invalid, ValueError, ArithmeticError, LookupError, TypeError) as error:
+        log.exception("Job %s cannot be fired and is paused.", job.id)
+        session.refresh(job)
+        job.paused_at, job.pause_reason = utc_now(), f"its schedule cannot be used: {error}"
+        job.next_run_at = None
 
 
 def _fire(session: Session, job: Job, now: datetime) -> None:

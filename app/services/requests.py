@@ -32,7 +32,7 @@ def request_for(context: AgentContext, run: Run, data_dir: str | None) -> RunReq
     return RunRequest(
         run_id=run.id,
         attempt=run.attempt,
-        node=context.node,
+        node=run.node or context.node,
         installation=context.installation,
         tool=run.tool,
         image=tool.image,

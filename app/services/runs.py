@@ -19,6 +19,7 @@ from app.repositories.runs import RunRepository
 from app.services.plans import Planner
 
 _POLL_SECONDS = 2.0
+_CROWDED_SECONDS = 0.5
 _TAIL_BYTES = 2**20
 UNCLAIMED = "agent: no agent has taken it yet"
 
@@ -109,7 +110,9 @@ class RunService:
             )
 
     def wait(self, identity: Identity, run_id: int, timeout_seconds: float) -> Run:
-        """Give the run as soon as it is final, or as it is when the time is over."""
+        """Give the run as soon as it is final, or as it is when the time is over (sooner where too many wait)."""
+        if self._changes.is_crowded:
+            timeout_seconds = min(timeout_seconds, _CROWDED_SECONDS)
         deadline = time.monotonic() + timeout_seconds
         with self._changes.subscribe(run_id) as changed:
             while True:

@@ -40,6 +40,7 @@ log = logging.getLogger(__name__)
 _RETRY_SECONDS = 1.0
 _REREAD_SECONDS = 0.1
 _WAIT_SECONDS = 5.0
+_MOST_FAILURES = 5
 
 
 class Supervision:
@@ -56,18 +57,17 @@ class Supervision:
         self._stopper: threading.Thread | None = None
 
     def ask_stop(self) -> None:
-        """Note that somebody wants the run stopped; ``tend`` does it."""
-        self._is_stop_asked = True
-        self.tend()
+        """Stop the run, because somebody wants that; asked again, it may be with more force. Never blocks."""
+        self._is_stop_asked = False
+        self._stopper = threading.Thread(target=self._stop, name=f"stop-{self.run_id}", daemon=True)
+        self._stopper.start()
 
     def tend(self) -> None:
-        """Stop the run where that was asked for or its time is over. Never blocks."""
+        """Stop the run where its time is over, or where a stop that was asked for did not come through yet."""
         is_late = self._deadline is not None and utc_now() >= self._deadline
         is_stopping = self._stopper is not None and self._stopper.is_alive()
         if (self._is_stop_asked or is_late) and not is_stopping:
-            self._is_stop_asked = False
-            self._stopper = threading.Thread(target=self._stop, name=f"stop-{self.run_id}", daemon=True)
-            self._stopper.start()
+            self.ask_stop()
 
     def flush(self) -> None:
         """Store the output that has come so far."""
@@ -77,6 +77,7 @@ class Supervision:
     def _look_after(self) -> None:
         """Do what the row says until it is final, or until this agent owns it no more."""
         logged_run_id.set(self.run_id)
+        failures = 0
         while not self._context.lost.is_set():
             try:
                 if self._advance_until_changed():
@@ -89,8 +90,21 @@ class Supervision:
                 self._explain(f"backend: {error.message}")
                 self._context.lost.wait(_RETRY_SECONDS)
             except Exception:
-                log.exception("A step of the run failed; it is tried again.")
-                self._context.lost.wait(_RETRY_SECONDS * 5)
+                failures += 1
+                log.exception("A step of the run failed, time %s of %s.", failures, _MOST_FAILURES)
+                if failures == _MOST_FAILURES:
+                    self._give_up()
+                self._context.lost.wait(_RETRY_SECONDS)
+
+    def _give_up(self) -> None:
+        """End a run that a defect of ours keeps from ending, so that it does not say "running" for ever."""
+        message = "The agent could not finish this run; its log says why."
+        with self._context.database.transaction() as session:
+            runs = RunRepository(session)
+            run = runs.get(self.run_id)
+            if run.ended_at is None:
+                columns = {"message": message, "cause": Cause.BACKEND_ERROR}
+                self._change(session, run, RunStatus.IN_DOUBT, columns)
 
     def _advance_until_changed(self) -> bool:
         """Read the row and go on from there, as long as nobody else changes it; give whether the run is over for us."""

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
+from app.clock import utc_now
 from app.errors import Unavailable
 from app.executors.base import Executor
 from app.repositories.agents import AgentRepository
 from app.repositories.clones import CloneRepository
 from app.repositories.database import Database
 from app.services.agent_context import AgentContext
+
+_STALE = timedelta(seconds=10)
 
 
 @dataclass(frozen=True)
@@ -30,20 +34,30 @@ def begin_term(database: Database, node: str) -> Term:
 
 
 class Life:
-    """The agent's signs of life, and what it sees of the backends, for the API to show."""
+    """The agent's signs of life, and what it sees of the backends, for the API to show.
+
+    Looking and showing are apart, because a backend that hangs must not make the agent look dead.
+    """
 
     def __init__(self, context: AgentContext) -> None:
         self._context = context
         self._gaps: dict[str, str | None] = {}
+        self._seen: dict[str, tuple[datetime, dict[str, Any]]] = {}
 
-    def look_around(self) -> None:
+    def look(self) -> None:
+        """Ask every backend whether it is there."""
+        for executor in self._context.executors.values():
+            finding = self._reach(executor)
+            self._seen[executor.name] = (utc_now(), finding)
+
+    def close_gaps(self) -> None:
         """Ask every backend what it leaves open that should be closed; it closes what it can."""
         for executor in self._context.executors.values():
             self._gaps[executor.name] = executor.gap()
 
     def show(self, ticks: dict[str, Any]) -> None:
         """Write that this agent is alive, when its internal jobs last came, and which backends it reaches."""
-        systems = {executor.name: self._reach(executor) for executor in self._context.executors.values()}
+        systems = {name: _if_fresh(*seen) for name, seen in dict(self._seen).items()}
         with self._context.database.transaction() as session:
             AgentRepository(session).show_life(self._context.node, self._context.epoch, ticks=ticks, systems=systems)
 
@@ -54,3 +68,10 @@ class Life:
             return {"is_up": False, "detail": error.message}
         gap = self._gaps.get(executor.name)
         return {"is_up": True, "detail": f"{version}; {gap}" if gap else version}
+
+
+def _if_fresh(seen_at: datetime, finding: dict[str, Any]) -> dict[str, Any]:
+    age = utc_now() - seen_at
+    if age <= _STALE:
+        return finding
+    return {"is_up": False, "detail": f"It has not answered for {int(age.total_seconds())} seconds."}

@@ -251,3 +251,20 @@ def test_an_unknown_job_names_the_nearest(service: JobService, owner: Identity) 
     with pytest.raises(NotFound) as refused:
         service.get("spkie")
     assert refused.value.hint == "Did you mean 'spike'?"
+
+
+def test_a_job_whose_schedule_cannot_be_used_holds_up_no_other(
+    service: JobService, clock: FiringService, database: Database, time: Time, owner: Identity
+) -> None:
+    _schedule(service, owner, id="broken")
+    _schedule(service, owner, id="sound")
+    with database.transaction() as session:
+        JobRepository(session).get("broken").zone = "Nowhere/Atlantis"
+    time.now = START + timedelta(hours=1)
+    clock.fire_due()
+    assert _runs(database, "broken") == []
+    assert len(_runs(database, "sound")) == 1
+    job, _ = service.get("broken")
+    assert job.paused_at is not None
+    assert job.pause_reason is not None
+    assert "cannot be used" in job.pause_reason

@@ -83,7 +83,7 @@ def test_an_agent_of_an_older_epoch_changes_nothing(database: Database) -> None:
     with database.transaction() as session:
         RunRepository(session).claim(node="n", epoch=1, limit=1)
     with database.transaction() as session:
-        assert RunRepository(session).adopt("n", 2) == [run.id]
+        assert RunRepository(session).adopt(2) == [run.id]
     assert not _change(database, run.id, RunStatus.PENDING_SUBMIT, RunStatus.SUBMITTED, epoch=1)
     assert _status(database, run.id) is RunStatus.PENDING_SUBMIT
     assert _change(database, run.id, RunStatus.PENDING_SUBMIT, RunStatus.SUBMITTED, epoch=2)

@@ -21,6 +21,7 @@ from app.models.tool import Tool
 from app.repositories.database import Database
 from app.repositories.outputs import OutputRepository
 from app.repositories.runs import RunRepository
+from app.services import supervision
 from app.services.agent_context import AgentContext
 from app.services.dispatching import Dispatcher
 from app.services.hygiene import sweep
@@ -96,7 +97,7 @@ class Scripted:
 
     def stop(self, handle: str, mode: StopMode, grace_seconds: int) -> None:
         self._before("stop")
-        if self.things[handle].seen.phase is Phase.RUNNING:
+        if handle in self.things and self.things[handle].seen.phase is Phase.RUNNING:
             self.end(handle, 143)
 
     def remove(self, handle: str) -> None:
@@ -410,3 +411,41 @@ def test_a_frozen_agent_that_wakes_after_the_end_starts_nothing(world: World) ->
     assert world.calls.count("start") == 1
     sweep(context, supervised=())
     assert world.backend.things == {}
+
+
+def test_a_run_that_a_defect_keeps_from_ending_is_in_doubt_and_not_running_for_ever(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(supervision, "settle", broken)
+    monkeypatch.setattr(supervision, "_RETRY_SECONDS", 0.05)
+    run_id = world.add()
+    _, dispatcher = world.begin()
+    dispatcher.step()
+    run = world.until(run_id, *FINAL)
+    assert (run.status, run.cause) == ("IN_DOUBT", "backend_error")
+    assert run.message is not None
+    assert "log" in run.message
+
+
+def test_a_second_stop_with_force_does_not_wait_for_the_first(world: World) -> None:
+    world.backend.is_slow = True
+    hanging = threading.Event()
+
+    def hang(call: str) -> None:
+        if call == "stop" and world.calls.count("stop") == 1:
+            hanging.wait(30)
+
+    world.rules.append(hang)
+    run_id = world.add()
+    _, dispatcher = world.begin()
+    dispatcher.step()
+    world.until(run_id, RunStatus.RUNNING)
+    world.stop(run_id)
+    dispatcher.told(f"{run_id}:ABORTING")
+    dispatcher.told(f"{run_id}:ABORTING")
+    run = world.until(run_id, *FINAL, tend=dispatcher)
+    assert run.status == "ABORTED"
+    hanging.set()
