@@ -30,6 +30,7 @@ from app.errors import MaoError
 from app.repositories import database
 from app.repositories.etcd import EtcdKv
 from app.settings import Etcd, Settings, load
+from tests.integration.images import SOCKET
 
 _NO_DOCKER = "no container engine answers"
 _DOCKER_CURE = "start one, or name its socket with MAO_TEST_DOCKER_SOCKET"
@@ -175,7 +176,7 @@ def database_url_of(server: PostgresAddress, name: str) -> str:
 
 
 def docker_address() -> str:
-    return os.environ.get("MAO_TEST_DOCKER_SOCKET", "unix:///var/run/docker.sock")
+    return SOCKET
 
 
 @functools.cache

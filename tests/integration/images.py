@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import shutil
 import subprocess
 import tarfile
@@ -13,7 +14,7 @@ from typing import Any
 import docker
 from docker.errors import ImageNotFound
 
-SOCKET = "unix:///var/run/docker.sock"
+SOCKET = os.environ.get("MAO_TEST_DOCKER_SOCKET", "unix:///var/run/docker.sock")
 BUSYBOX = "mao-test/busybox:1"
 NO_COMMAND = "mao-test/no-command:1"
 NOT_EXECUTABLE = "mao-test/not-executable:1"

@@ -22,7 +22,7 @@ class DockerTests(ExecutorTests):
 
     @pytest.fixture
     def make_executor(self, engine: Any) -> Callable[..., Executor]:
-        return lambda **settings: DockerExecutor(Docker(network=NETWORK, **settings))
+        return lambda **settings: DockerExecutor(Docker(socket=images.SOCKET, network=NETWORK, **settings))
 
     def said(self, executor: Executor, script: str, **changes: Any) -> bytes:
         handle, _ = self.ended(executor, self.request_for(script, **changes))

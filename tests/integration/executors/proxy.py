@@ -7,13 +7,15 @@ import threading
 from contextlib import suppress
 from pathlib import Path
 
+from tests.integration.images import SOCKET
+
 _CHUNK_BYTES = 64 * 1024
 
 
 class EngineProxy:
     """Pass everything on to the engine's socket until told otherwise."""
 
-    def __init__(self, folder: Path, engine: str = "/var/run/docker.sock") -> None:
+    def __init__(self, folder: Path, engine: str = SOCKET.removeprefix("unix://")) -> None:
         self.path = folder / "engine.sock"
         self.loses_replies = False
         self._engine = engine

@@ -13,7 +13,7 @@ from app.executors.dummy import DummyExecutor
 from app.executors.process import ProcessExecutor
 from app.settings import Docker
 from tests.integration.executors.conformance import INSTALLATION, NODE, AnyExecutor, RealExecutor
-from tests.integration.images import BUSYBOX, busybox_image
+from tests.integration.images import BUSYBOX, SOCKET, busybox_image
 
 
 @pytest.mark.docker
@@ -24,7 +24,7 @@ class TestDocker(RealExecutor):
     @pytest.fixture
     def make_executor(self) -> Callable[[], Executor]:
         busybox_image()
-        return lambda: DockerExecutor(Docker())
+        return lambda: DockerExecutor(Docker(socket=SOCKET))
 
 
 class TestProcess(RealExecutor):

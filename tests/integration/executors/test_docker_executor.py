@@ -236,7 +236,7 @@ class TestEnds(DockerTests):
 
     def test_output_is_whole_though_the_engine_began_another_file(self, engine: Any) -> None:
         # Two MiB are kept in a file; short lines take several times their length there.
-        small = DockerExecutor(Docker(), output_bytes=MEBIBYTE)
+        small = DockerExecutor(Docker(socket=images.SOCKET), output_bytes=MEBIBYTE)
         script = """awk 'BEGIN { for (i = 0; i < 100000; i++) printf "%09d\\n", i }'"""
         handle, _ = self.ended(small, self.request_for(script))
         try:

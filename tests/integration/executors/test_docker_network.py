@@ -75,7 +75,7 @@ class TestNetwork(DockerTests):
 
     def test_the_network_has_the_given_mtu(self, make_executor: Callable[..., Executor], engine: Any) -> None:
         name = "mao-test-mtu"
-        sized = DockerExecutor(Docker(network=name, mtu=1300))
+        sized = DockerExecutor(Docker(socket=images.SOCKET, network=name, mtu=1300))
         try:
             sized.gap()
             assert engine.inspect_network(name)["Options"]["com.docker.network.driver.mtu"] == "1300"
@@ -95,7 +95,7 @@ class TestNetwork(DockerTests):
     def test_a_network_of_somebody_else_is_not_used(self, engine: Any) -> None:
         engine.create_network("mao-test-alien")
         try:
-            alien = DockerExecutor(Docker(network="mao-test-alien"))
+            alien = DockerExecutor(Docker(socket=images.SOCKET, network="mao-test-alien"))
             with pytest.raises(BackendFailed, match="mao-test-alien"):
                 alien.create(self.request_for(network=""))
         finally:

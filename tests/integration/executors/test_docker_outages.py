@@ -99,7 +99,7 @@ class TestOutages(ExecutorTests):
     ) -> None:
         request = self.request_for(IN_DATA_FOLDER + "echo ran >> runs", data_dir=str(data_dir))
         handle = executor.create(executor.prepare(request))
-        direct = DockerExecutor(Docker())
+        direct = DockerExecutor(Docker(socket=images.SOCKET))
         direct.start(handle)
         proxy.loses_replies = True
         with pytest.raises(DockerDown):
