@@ -1,0 +1,1 @@
+"""What the product costs: measured beside the bare container engine, printed, never asserted."""

@@ -1,0 +1,41 @@
+"""Measure everything, or what is named: ``python -m benchmarks [latency] [throughput] ...``.
+
+Needs a container engine, a static busybox, and the programs of PostgreSQL and etcd. What is started is stopped.
+"""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+from importlib import import_module
+
+from benchmarks import machine
+from benchmarks.engine import Engine
+from benchmarks.product import Product
+
+MEASUREMENTS = ("idle", "start_up", "latency", "throughput", "command_line", "due_jobs", "tool_list")
+
+
+def main() -> int:
+    """Measure, and give the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure what the product costs.")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"one of: {', '.join(MEASUREMENTS)}")
+    names = parser.parse_args().names or MEASUREMENTS
+    if unknown := set(names) - set(MEASUREMENTS):
+        parser.error(f"there is no {', '.join(sorted(unknown))}; there are {', '.join(MEASUREMENTS)}")
+    # Leaving by an exception is what stops all that was started.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))
+    machine.show_load("at the beginning")
+    machine.warn_if_busy()
+    with Product() as product, Engine(product.settings) as engine:
+        machine.describe(engine.version)
+        for name in names:
+            # Loaded when its turn comes, so that what it needs is not in memory while the one before measures.
+            import_module(f"benchmarks.{name}").measure(product, engine)
+    machine.show_load("at the end")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
