@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import FrameType
+from urllib.parse import urlsplit
 
 from app.errors import Conflict, MaoError, Unauthenticated, Unavailable
 from app.machine import api, databases
@@ -26,6 +27,7 @@ _BEAT_SECONDS = 0.1
 _READY_WITHIN_SECONDS = 90
 _PORT_FREE_WITHIN_SECONDS = 20
 _DEATHS_BEFORE_GIVING_UP = 3
+_ENGINE_SECONDS = 2
 
 
 class _Signals:
@@ -176,8 +178,20 @@ def _missing(settings: Settings, say: Callable[[str], None]) -> list[str]:
 def greet(settings: Settings, say: Callable[[str], None]) -> None:
     """Say where the product is and how to stop it."""
     url = url_of(settings)
-    connection = read_connection(settings.instance)
-    if connection and api.missing_systems(connection, ("docker",)):
+    if not _listens(settings.docker.socket):
         say(f"No container engine answers at {settings.docker.socket}: the runs that need one wait for it.")
     say(f"MAO Orchestrator is ready: {url} (documentation: {url}/api/docs).")
     say(f"Stop it with: mao down --instance {settings.instance}")
+
+
+def _listens(address: str) -> bool:
+    """Tell whether somebody takes connections there. The agent knows more, but has not looked yet when all is ready."""
+    place = urlsplit(address)
+    is_unix = place.scheme == "unix"
+    with socket.socket(socket.AF_UNIX if is_unix else socket.AF_INET) as probe:
+        probe.settimeout(_ENGINE_SECONDS)
+        try:
+            probe.connect(place.path if is_unix else (place.hostname, place.port))
+        except (OSError, TypeError):
+            return False
+    return True
