@@ -17,7 +17,7 @@ COMMANDS = {
     "python -c pass": ("-c", "pass"),
     "maoctl --version": ("-m", "cli.maoctl", "--version"),
     "maoctl run list": ("-m", "cli.maoctl", "run", "list"),
-    "maoctl tool list": ("-m", "cli.maoctl", "tool", "list"),
+    "maoctl tool get": ("-m", "cli.maoctl", "tool", "get"),
 }
 
 
