@@ -142,7 +142,13 @@ class Executor(Protocol):
         """Block until the work ended or the time is over, then say what the backend shows."""
 
     def output(self, handle: str, from_byte: int) -> Iterator[bytes]:
-        """Give what the tool printed, from the byte with that number on, until the tool has ended."""
+        """Give what the tool printed, from the byte with that number on, until the tool has ended.
+
+        A backend that does not keep all of a huge output may end sooner, once it is past the caller's limit.
+        """
+
+    def tail(self, handle: str, limit_bytes: int) -> bytes:
+        """Give the last bytes that the tool printed, in a short time; used where ``output`` ended sooner."""
 
     def stop(self, handle: str, mode: StopMode, grace_seconds: int) -> None:
         """Ask the work to end, kill it after the grace; with FORCE kill at once. What has ended is left as it is."""

@@ -38,10 +38,10 @@ from app.models.run import Cause
 PULL_POLICIES = ("missing", "always", "never")
 _THREADS = 40
 _PAUSE_SECONDS = 0.2
+_TAIL_LINES = 4000
 _PATIENCE_SECONDS = 5
 _QUIET_SECONDS = 30
 # The engine adds about 28 bytes to each line that it keeps, so a file of it holds at least this part of its size.
-_FRAME_OVERHEAD = 32
 _UNIX = "unix://"
 _BAD_REQUEST = 400
 _FORBIDDEN = 403
@@ -164,7 +164,7 @@ class DockerExecutor:
 
         Ends early once it is past ``output_bytes``: the engine does not keep all of a longer output.
         """
-        position = from_byte
+        position, is_over = from_byte, False
         while position <= self._output_bytes:
             before = position
             # A stream that stays silent is opened again: behind a frozen engine it would stay silent for ever.
@@ -174,11 +174,22 @@ class DockerExecutor:
                     position += len(chunk)
                     if position > self._output_bytes:
                         return
-                is_over = self.status(handle).phase is not Phase.RUNNING
-                # Some engines lose a reader when they begin a new file; then the next reader finds the rest.
-                if is_over and (position == before or position < self._log_bytes // _FRAME_OVERHEAD):
+                # A reader may miss what was printed last, or lose its file when the engine begins a new one. Only one
+                # that came after the end and found nothing more proves that there is no more.
+                if is_over and position == before:
                     return
+                is_over = self.status(handle).phase is not Phase.RUNNING
                 time.sleep(0 if is_over else _PAUSE_SECONDS)
+
+    def tail(self, handle: str, limit_bytes: int) -> bytes:
+        """Give the end of the container's log."""
+        end = bytearray()
+        parameters = {"stdout": 1, "stderr": 1, "tail": _TAIL_LINES}
+        with _door("give the end of a container's output"):
+            for chunk in self._log(handle, parameters, self._engine.timeout_seconds):
+                end += chunk
+                del end[:-limit_bytes]
+        return bytes(end)
 
     def stop(self, handle: str, mode: StopMode, grace_seconds: int) -> None:
         """Stop the container, or kill it; one that does not run or is gone is left as it is."""
@@ -227,16 +238,20 @@ class DockerExecutor:
         return None
 
     def _follow(self, handle: str, from_byte: int) -> Iterator[bytes]:
+        log = self._log(handle, {"stdout": 1, "stderr": 1, "follow": 1}, _QUIET_SECONDS)
+        return skipping(log, from_byte)
+
+    def _log(self, handle: str, parameters: dict[str, int], quiet_seconds: float) -> Iterator[bytes]:
         # The SDK's own method switches the time limit off, and asks the engine a question whose answer we know.
         with self._client.get(
             self._url(f"/containers/{handle}/logs"),
-            params={"stdout": 1, "stderr": 1, "follow": 1},
-            timeout=(self._engine.timeout_seconds, _QUIET_SECONDS),
+            params=parameters,
+            timeout=(self._engine.timeout_seconds, quiet_seconds),
             stream=True,
         ) as response:
             if response.ok:
-                yield from skipping(payloads(response.raw), from_byte)
-            elif response.status_code != _NOT_FOUND:
+                yield from payloads(response.raw)
+            elif response.status_code not in (_NOT_FOUND, _CONFLICT):
                 raise DockerDown(f"The container engine could not give a container's output: {response.reason}.")
 
     def _find_image(self, image: str) -> dict[str, Any] | None:

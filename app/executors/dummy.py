@@ -41,6 +41,10 @@ class DummyExecutor:
         if rest := _OUTPUT[from_byte:]:
             yield rest
 
+    def tail(self, handle: str, limit_bytes: int) -> bytes:
+        """Give the end of the one line."""
+        return b"".join(self.output(handle, 0))[-limit_bytes:]
+
     def stop(self, handle: str, mode: StopMode, grace_seconds: int) -> None:
         """Do nothing; what has ended is left as it is."""
 

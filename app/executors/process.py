@@ -124,6 +124,15 @@ class ProcessExecutor:
                     return
                 self.wait(handle, _PAUSE_SECONDS)
 
+    def tail(self, handle: str, limit_bytes: int) -> bytes:
+        """Give the end of the file that the tool printed into."""
+        path = self._place(handle) / process_folder.OUTPUT
+        if not path.exists():
+            return b""
+        with path.open("rb") as file:
+            file.seek(max(0, path.stat().st_size - limit_bytes))
+            return file.read(limit_bytes)
+
     def stop(self, handle: str, mode: StopMode, grace_seconds: int) -> None:
         """Send TERM to the tool's group and wait; then kill everything that the tool started."""
         started, tool = self._processes(self._place(handle))

@@ -135,15 +135,18 @@ class Workdirs:
         with self._held(name) as repository:
             return repository.changes(baseline, repository.require().tree_now(), "AMT")
 
-    def commit(self, name: str, message: str, trailers: Mapping[str, str], run_id: int) -> str | None:
+    def commit(
+        self, name: str, message: str, trailers: Mapping[str, str], run_id: int, input_commit: str | None = None
+    ) -> str | None:
         """Commit everything in the work tree for a run and give the commit; None when there is nothing to commit.
 
         The run's number is always among the trailers, and a head that carries it is given as it is: so this may be
-        repeated after a crash.
+        repeated after a crash. A head that was there before the run, as ``input_commit``, is never the run's own: it
+        may come from another node that numbers its runs alike.
         """
         with self._held(name) as repository:
             head = repository.require().head()
-            if head and repository.trailer(head, _RUN_TRAILER) == str(run_id):
+            if head and head != input_commit and repository.trailer(head, _RUN_TRAILER) == str(run_id):
                 return head
             repository.check_tree()
             repository.run("add", "--all")

@@ -80,7 +80,7 @@ def report_of(
 def _settle_success(context: AgentContext, run: Run, settled: Settlement) -> None:
     try:
         settled.judgement = judge_run(context, run)
-        if settled.judgement.is_spike and tool_of(run).on_spike == OnSpike.FAIL:
+        if settled.judgement and settled.judgement.is_spike and tool_of(run).on_spike == OnSpike.FAIL:
             message = f"Failed because of a spike: {settled.judgement.verdict['sentence']}"
             settled.outcome = replace(settled.outcome, status=RunStatus.FAILED, cause=Cause.TOOL_ERROR, message=message)
             return
@@ -104,14 +104,15 @@ def _publish(context: AgentContext, run: Run) -> str | None:
         "Mao-Node": context.node,
         "Mao-Input": run.input_commit or "none",
     }
-    return context.workdirs.commit(run.clone, f"sync {run_date(run)}", trailers, run.id)
+    return context.workdirs.commit(run.clone, f"sync {run_date(run)}", trailers, run.id, run.input_commit)
 
 
 def _set_aside(context: AgentContext, run: Run, settled: Settlement) -> None:
     if run.clone is None or run.baseline_tree is None:
         return
     try:
-        settled.quarantine = context.workdirs.quarantine(run.clone, run.baseline_tree, run.id)
+        if context.workdirs.quarantine(run.clone, run.baseline_tree, run.id):
+            settled.quarantine = f"quarantine/{run.id}"
     except MaoError as error:
         log.warning("The files of run %s could not be set aside: %s", run.id, error.message)
         settled.warnings.append(f"The run's files are still in the data directory: {error.message}")

@@ -5,14 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from app.errors import BackendFailed
 from app.models.run import Run
 from app.services.agent_context import AgentContext
 from app.services.control_files import control_series, judge_series
 from app.services.requests import tool_of
-from app.spike import Status, no_metric
+from app.spike import DEFAULT_METHOD, Status, Verdict
 
-DEFAULT_METHOD = "rolling"
 CONTROL = "control"
 """The metric of ``control-*.csv``, as a tool's ``metrics`` names it."""
 
@@ -30,20 +28,21 @@ class Judgement:
         return bool(self.verdict["status"] == Status.SPIKE)
 
 
-def judge_run(context: AgentContext, run: Run) -> Judgement:
-    """Judge the newest control metric. A run that wrote no new control file is ``no_metric``, never judged on old data.
+def judge_run(context: AgentContext, run: Run) -> Judgement | None:
+    """Judge the newest control metric, or give None for a tool that keeps no data.
 
-    Raises:
-        BackendFailed: the tool's ``metrics`` name a method or parameter that does not exist.
+    A run that wrote no new control file is ``no_metric``, never judged on old data. What is wrong with the tool's
+    choice of a method is said in the verdict: it is no reason to refuse the data.
     """
+    if run.clone is None or run.baseline_tree is None:
+        return None
     chosen = dict(tool_of(run).metrics.get(CONTROL) or {})
     method = str(chosen.pop("method", DEFAULT_METHOD))
-    if run.clone is None or run.baseline_tree is None:
-        return Judgement(no_metric(0, method).to_dict())
     written = context.workdirs.changed_since(run.clone, run.baseline_tree)
     series = control_series(context.workdirs.path(run.clone), written)
     try:
         verdict = judge_series(series, method, chosen)
     except ValueError as error:
-        raise BackendFailed(f"The tool's metrics entry cannot be used: {error}") from error
+        sentence = f"The tool's metrics entry cannot be used: {error}"
+        verdict = Verdict(Status.BAD_METRIC, method, series.snapshots, sentence)
     return Judgement(verdict.to_dict(), series.current_text)

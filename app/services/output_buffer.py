@@ -38,8 +38,13 @@ class OutputBuffer:
         return self._stored + len(self._head)
 
     @property
+    def has_overflowed(self) -> bool:
+        """Tell whether more was printed than the head has room for."""
+        return bool(self._tail)
+
+    @property
     def cut_bytes(self) -> int:
-        """How many bytes were dropped between head and tail."""
+        """How many bytes were dropped between head and tail; one, where nobody counted them."""
         return self._cut_bytes
 
     def add(self, data: bytes) -> None:
@@ -65,6 +70,13 @@ class OutputBuffer:
                     self._store(session, self._stored, bytes(self._head))
                 self._stored += len(self._head)
                 self._head.clear()
+
+    def replace_tail(self, data: bytes) -> None:
+        """Take the true end from a backend that did not give all that lies before it."""
+        with self._lock:
+            if data and data not in b"".join(self._tail):
+                self._tail = deque([data])
+                self._cut_bytes = max(self._cut_bytes, 1)
 
     def close(self) -> list[tuple[int, bytes]]:
         """Take nothing more, and give what is not stored yet as (first byte, bytes).

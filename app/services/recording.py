@@ -45,7 +45,7 @@ def record_final(
     """
     outcome = settled.outcome
     if buffer is not None and buffer.cut_bytes:
-        settled.warnings.append(f"{buffer.cut_bytes} bytes in the middle of the output were not kept.")
+        settled.warnings.append("The output was too long: its beginning and its end are kept, and the middle is not.")
     rest = buffer.close() if buffer is not None else []
     with context.database.transaction() as session:
         outputs = OutputRepository(session)

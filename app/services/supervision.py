@@ -32,7 +32,7 @@ from app.repositories.outputs import OutputRepository
 from app.repositories.runs import RunRepository
 from app.services.agent_context import AgentContext
 from app.services.finishing import settle
-from app.services.output_buffer import OutputBuffer
+from app.services.output_buffer import TAIL_BYTES, OutputBuffer
 from app.services.recording import last_lines, record_final
 from app.services.requests import request_for, timeout_of
 
@@ -193,6 +193,8 @@ class Supervision:
         seen = executor.status(handle)
         while seen.phase not in (Phase.ENDED, Phase.GONE) and not self._context.lost.is_set():
             seen = executor.wait(handle, _WAIT_SECONDS)
+        if self._buffer.has_overflowed:
+            self._buffer.replace_tail(executor.tail(handle, TAIL_BYTES))
         return self._finish(run, self._judge(run, seen), seen)
 
     def _judge(self, run: Run, seen: Observation) -> Outcome:

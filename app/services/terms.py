@@ -57,6 +57,8 @@ class Life:
 
     def show(self, ticks: dict[str, Any]) -> None:
         """Write that this agent is alive, when its internal jobs last came, and which backends it reaches."""
+        if not self._seen:
+            self.look()
         systems = {name: _if_fresh(*seen) for name, seen in dict(self._seen).items()}
         with self._context.database.transaction() as session:
             AgentRepository(session).show_life(self._context.node, self._context.epoch, ticks=ticks, systems=systems)

@@ -13,6 +13,7 @@ from typing import Any
 
 from app.models.names import NAME_PATTERN, NAME_RULE
 from app.models.tool import OnSpike, Publish
+from app.spike import DEFAULT_METHOD, checked_parameters
 
 TEXT_LENGTH = 2048
 DESCRIPTION_LENGTH = 4096
@@ -133,6 +134,18 @@ def _is_no_argument(value: str) -> bool:
     return len(value) > ARGUMENT_LENGTH or "\0" in value
 
 
+def _metrics(value: Mapping[str, Any]) -> Iterable[str]:
+    for metric, chosen in value.items():
+        if not isinstance(chosen, Mapping):
+            yield f"'{metric}' must be an object with a method and its parameters."
+            continue
+        parameters = {name: given for name, given in chosen.items() if name != "method"}
+        try:
+            checked_parameters(str(chosen.get("method", DEFAULT_METHOD)), parameters)
+        except ValueError as error:
+            yield f"'{metric}': {error}"
+
+
 def _labels(value: Mapping[str, str]) -> Iterable[str]:
     if len(value) > LIST_LENGTH:
         yield f"Must be at most {LIST_LENGTH} labels."
@@ -170,5 +183,6 @@ RULES: dict[str, Rule] = {
     "on_spike": _one_of(OnSpike),
     "labels": _labels,
     "locks": _locks,
+    "metrics": _metrics,
 }
-"""``data_repo`` is missing here: its rule needs the registry. ``metrics`` is judged by the spike detector."""
+"""``data_repo`` is missing here: its rule needs the registry."""

@@ -6,13 +6,12 @@ import difflib
 import math
 from collections.abc import Iterable, Mapping, Sequence
 
-from app.spike import rolling
-from app.spike.methods import METHODS
+from app.spike.methods import DEFAULT_METHOD, METHODS
 from app.spike.verdict import Status, Verdict
 
 
 def judge(
-    values: Sequence[float | None], method: str = rolling.NAME, parameters: Mapping[str, float] | None = None
+    values: Sequence[float | None], method: str = DEFAULT_METHOD, parameters: Mapping[str, float] | None = None
 ) -> Verdict:
     """Judge the last of ``values``, the newest, by those before it.
 
@@ -34,7 +33,7 @@ def judge(
     return METHODS[method].compare(past, current, len(values), settings)
 
 
-def no_metric(snapshots: int, method: str = rolling.NAME) -> Verdict:
+def no_metric(snapshots: int, method: str = DEFAULT_METHOD) -> Verdict:
     """Give the verdict on a run that reported no number, so that nothing old is judged in its place."""
     return Verdict(Status.NO_METRIC, method, snapshots, "The run wrote no control metric.")
 

@@ -28,3 +28,4 @@ class Method:
 METHODS: dict[str, Method] = {
     rolling.NAME: Method(rolling.compare, rolling.MINIMUM_VALUES, rolling.DEFAULTS),
 }
+DEFAULT_METHOD = rolling.NAME

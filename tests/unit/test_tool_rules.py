@@ -128,8 +128,27 @@ def test_a_tool_with_every_default_breaks_no_rule() -> None:
     assert broken_rules(tool.to_dict()) == {}
 
 
+@pytest.mark.parametrize(
+    ("metrics", "words"),
+    [
+        ({"control": {"method": "rollin"}}, "Unknown method 'rollin'"),
+        ({"control": {"threshold": 6}}, "no parameter 'threshold'"),
+        ({"control": {"threshold_percent": "six"}}, "finite number"),
+        ({"control": "rolling"}, "must be an object"),
+    ],
+)
+def test_a_method_that_the_detector_does_not_know_is_refused_at_registration(
+    metrics: dict[str, object], words: str
+) -> None:
+    assert words in broken_rules({"metrics": metrics})["metrics"][0]
+
+
+def test_a_method_with_its_parameters_is_fine() -> None:
+    assert broken_rules({"metrics": {"control": {"method": "rolling", "threshold_percent": 10}}}) == {}
+
+
 def test_every_key_of_an_entry_has_a_rule_or_a_reason_to_have_none() -> None:
-    judged_elsewhere = {"data_repo", "owner", "metrics"}
+    judged_elsewhere = {"data_repo", "owner"}
     assert {field.name for field in fields(Tool)} - judged_elsewhere == set(RULES)
 
 

@@ -239,3 +239,12 @@ def test_a_folder_that_is_not_ours_is_never_taken_for_a_clone(
     with pytest.raises(Conflict, match="not a clone of ours"):
         workdirs.clone("data", str(origin.bare))
     assert (importdir / "data/precious.csv").read_text() == "mine\n"
+
+
+def test_a_commit_of_another_node_with_the_same_number_is_not_taken_for_ours(workdirs: Workdirs, tree: Path) -> None:
+    (tree / "theirs.csv").write_text("1\n")
+    theirs = workdirs.commit("data", "sync", {"Mao-Node": "other"}, 7)
+    (tree / "ours.csv").write_text("2\n")
+    ours = workdirs.commit("data", "sync", {"Mao-Node": "this"}, 7, input_commit=theirs)
+    assert ours not in (None, theirs)
+    assert workdirs.commit("data", "sync", {"Mao-Node": "this"}, 7, input_commit=theirs) == ours

@@ -95,6 +95,9 @@ class Scripted:
         if handle in self.things:
             self.things[handle].is_over.wait()
 
+    def tail(self, handle: str, limit_bytes: int) -> bytes:
+        return self.text[-limit_bytes:]
+
     def stop(self, handle: str, mode: StopMode, grace_seconds: int) -> None:
         self._before("stop")
         if handle in self.things and self.things[handle].seen.phase is Phase.RUNNING:
@@ -376,9 +379,9 @@ def test_after_a_crash_at_any_call_the_next_agent_finishes_and_starts_nothing_tw
     run = world.until(run_id, *FINAL)
     assert run.status == "SUCCEEDED"
     thaw.set()
-    for supervision in list(first._supervisions.values()):
-        supervision.thread.join(10)
-        assert not supervision.thread.is_alive()
+    for one in list(first._supervisions.values()):
+        one.thread.join(10)
+        assert not one.thread.is_alive()
     assert world.row(run_id).status == "SUCCEEDED"
     assert run.attempt == 1
     sweep(context, supervised=())
@@ -405,8 +408,8 @@ def test_a_frozen_agent_that_wakes_after_the_end_starts_nothing(world: World) ->
     world.until(run_id, *FINAL)
     sweep(context, supervised=())
     thaw.set()
-    for supervision in list(first._supervisions.values()):
-        supervision.thread.join(10)
+    for one in list(first._supervisions.values()):
+        one.thread.join(10)
     assert all(thing.starts == 0 for thing in world.backend.things.values())
     assert world.calls.count("start") == 1
     sweep(context, supervised=())
