@@ -137,7 +137,7 @@ class Product:
     def _spawn(self, name: str, *arguments: str) -> None:
         with (self.folder / f"{name}.log").open("ab") as log:
             self._children[name] = subprocess.Popen(
-                [sys.executable, "-P", *arguments], cwd=CHECKOUT, env=self._environment(), stdout=log, stderr=log
+                [sys.executable, *arguments], cwd=CHECKOUT, env=self._environment(), stdout=log, stderr=log
             )
 
     def _logs(self) -> str:
