@@ -7,6 +7,7 @@ a ticker can be dead while it says that it is running.
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ log = logging.getLogger(__name__)
 FIRINGS = "mao.firings"
 _LONGEST_SLEEP = timedelta(seconds=30)
 _RETRY = timedelta(seconds=1)
+_FIRING_INSTANCES = 3
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,9 @@ class Clock:
         self._fire_due = fire_due
         self._last: dict[str, datetime] = {}
         self._beat = time.monotonic()
+        self._turn = threading.Lock()
+        self._firing = threading.Lock()
+        self._has_news = False
         self._scheduler = BackgroundScheduler(
             timezone="UTC",
             executors={"default": ThreadPoolExecutor(6)},
@@ -59,7 +64,7 @@ class Clock:
                 id=tick.name,
                 next_run_time=utc_now(),
             )
-        self._scheduler.add_job(self._fire, "date", id=FIRINGS)
+        self._schedule_firing(utc_now())
         self._scheduler.start()
 
     def add(self, tick: Tick) -> None:
@@ -76,7 +81,9 @@ class Clock:
 
     def look_again(self) -> None:
         """Read now what is due next: a job was added or changed."""
-        self._schedule_firing(utc_now())
+        with self._firing:
+            self._has_news = True
+            self._schedule_firing(utc_now())
 
     def age_seconds(self) -> float:
         """Tell how long ago the last tick ended."""
@@ -103,6 +110,15 @@ class Clock:
         return None
 
     def _fire(self) -> None:
+        with self._turn:
+            with self._firing:
+                self._has_news = False
+            due_at = self._read_and_fire()
+            with self._firing:
+                # A job may have changed after it was read; the later instant must not replace the wish to look again.
+                self._schedule_firing(utc_now() if self._has_news else due_at)
+
+    def _read_and_fire(self) -> datetime:
         now = utc_now()
         due_at = now + _RETRY
 
@@ -111,7 +127,10 @@ class Clock:
             due_at = min(self._fire_due() or now + _LONGEST_SLEEP, now + _LONGEST_SLEEP)
 
         self._run(FIRINGS, fire)
-        self._schedule_firing(max(due_at, now))
+        return max(due_at, now)
 
     def _schedule_firing(self, at: datetime) -> None:
-        self._scheduler.add_job(self._fire, "date", run_date=at, id=FIRINGS, replace_existing=True)
+        # More than one instance, because one that is about to return still counts, and APScheduler would drop the next.
+        self._scheduler.add_job(
+            self._fire, "date", run_date=at, id=FIRINGS, replace_existing=True, max_instances=_FIRING_INSTANCES
+        )
