@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import subprocess
@@ -143,7 +144,7 @@ class Product:
         return load(environment, self.folder / "instance")
 
     def _signal_and_wait(self, pid: int, number: int) -> None:
-        subprocess.run(["kill", f"-{number}", str(pid)], check=True)
+        os.kill(pid, number)
         self.until(lambda: _is_gone(pid), f"process {pid} is gone")
 
 
