@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, insert, select, text, update
+from sqlalchemy import ColumnElement, bindparam, func, select, text, update
 from sqlalchemy.orm import Session, aliased
 
 from app.clock import utc_now
@@ -124,37 +124,16 @@ class RunRepository:
 
     def count_held(self) -> int:
         """Count the runs that occupy a slot."""
-        return (
-            self._session.scalar(
-                select(func.count()).select_from(Run).where(Run.status.in_(HELD), Run.ended_at.is_(None))
-            )
-            or 0
-        )
+        return self._session.scalar(_COUNT_HELD) or 0
 
     def claim(self, *, node: str, epoch: int, limit: int) -> Sequence[Run]:
         """Take up to ``limit`` waiting runs for this agent, oldest first, and begin a new attempt of each.
 
         Left waiting are runs whose clone is in use, and runs behind an unfinished run of the same job.
         """
-        earlier, holder = aliased(Run), aliased(Run)
-        queue = (
-            select(Run)
-            .where(
-                Run.status == RunStatus.WAITING_LOCKS,
-                Run.ended_at.is_(None),
-                Run.tool_entry.is_not(None),
-                ~select(holder.id).where(holder.clone == Run.clone, holder.status.in_(HELD)).exists(),
-                ~select(earlier.id)
-                .where(earlier.job_id == Run.job_id, earlier.id < Run.id, earlier.ended_at.is_(None))
-                .exists(),
-            )
-            .order_by(Run.id)
-            .limit(limit)
-            .with_for_update(skip_locked=True, of=Run)
-        )
         claimed: list[Run] = []
         clones: set[str] = set()
-        for run in self._session.scalars(queue):
+        for run in self._session.scalars(_QUEUE, {"limit": limit}):
             if run.clone is not None and run.clone in clones:
                 continue
             clones.add(run.clone or "")
@@ -209,11 +188,35 @@ class RunRepository:
         )
 
     def _log(self, run_id: int, old: RunStatus | None, new: RunStatus, actor: str, cause: str | None) -> None:
-        row = {"run_id": run_id, "at": utc_now(), "from_status": old, "to_status": new, "actor": actor, "cause": cause}
-        self._session.execute(insert(RunEvent).values(row))
-        self.wake(run_id, new)
+        row = {"run_id": run_id, "at": utc_now(), "from": old, "to": new, "actor": actor, "cause": cause}
+        self._session.execute(_LOG, {**row, "channel": RUN_CHANNEL, "told": f"{run_id}:{new}"})
 
 
+_holder, _earlier = aliased(Run), aliased(Run)
+# The statements of every run are built once: building one takes longer than running it.
+_COUNT_HELD = select(func.count()).select_from(Run).where(Run.status.in_(HELD), Run.ended_at.is_(None))
+_QUEUE = (
+    select(Run)
+    .where(
+        Run.status == RunStatus.WAITING_LOCKS,
+        Run.ended_at.is_(None),
+        Run.tool_entry.is_not(None),
+        ~select(_holder.id).where(_holder.clone == Run.clone, _holder.status.in_(HELD)).exists(),
+        ~select(_earlier.id)
+        .where(_earlier.job_id == Run.job_id, _earlier.id < Run.id, _earlier.ended_at.is_(None))
+        .exists(),
+    )
+    .order_by(Run.id)
+    .limit(bindparam("limit"))
+    .with_for_update(skip_locked=True, of=Run)
+)
+_LOG = text("""
+    with logged as (
+        insert into run_events (run_id, at, from_status, to_status, actor, cause)
+        values (:run_id, :at, :from, :to, :actor, :cause)
+    )
+    select pg_notify(:channel, :told)
+""")
 _EXPLAIN = text("""
     with explained as (
         select r.id, coalesce(
