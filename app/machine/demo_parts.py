@@ -90,7 +90,9 @@ def _made_base(client: str) -> str | None:
     found = shutil.which("busybox")
     if found is None or _LOADER in Path(found).read_bytes()[:4096]:
         return None
-    _run([client, "import", "-", _BASE], given=_file_system(Path(found)))
+    # Importing it anew would give it another identity, and each demo would leave the image of the one before behind.
+    if subprocess.run([client, "image", "inspect", _BASE], capture_output=True, check=False).returncode:
+        _run([client, "import", "-", _BASE], given=_file_system(Path(found)))
     return _BASE
 
 
