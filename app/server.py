@@ -15,7 +15,7 @@ from pathlib import Path
 import click
 
 from app import __version__, log, settings
-from app.errors import MaoError
+from app.errors import Invalid, MaoError
 from app.settings import Settings
 
 _INSTANCE = click.option(
@@ -41,6 +41,16 @@ def _plain_errors() -> Iterator[None]:
 def _loaded(instance: Path | None) -> Settings:
     log.set_up()
     return settings.load(instance=instance)
+
+
+def _loaded_with_database(instance: Path | None) -> Settings:
+    found = _loaded(instance)
+    if not found.postgres.address:
+        raise Invalid(
+            "No address of a PostgreSQL is configured.",
+            hint="`mao up` starts one of its own and does this by itself; for a server of yours, set POSTGRES.address.",
+        )
+    return found
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -92,7 +102,7 @@ def agent(instance: Path | None) -> None:
     from app.agent import run
 
     with _plain_errors():
-        sys.exit(run(_loaded(instance)))
+        sys.exit(run(_loaded_with_database(instance)))
 
 
 @cli.group()
@@ -110,7 +120,7 @@ def upgrade(instance: Path | None) -> None:
     from app.repositories import database
 
     with _plain_errors():
-        database.migrate(_loaded(instance).database_url)
+        database.migrate(_loaded_with_database(instance).database_url)
         click.echo("The database has the newest schema.")
 
 
@@ -131,11 +141,29 @@ def create(instance: Path | None, save: bool) -> None:
     from app.wiring import build
 
     with _plain_errors():
-        found = _loaded(instance)
+        found = _loaded_with_database(instance)
         made = build(found).tokens.create_root(found.working_environment.user)
         if save:
             machine.save_connection(found, made)
         click.echo(f"Stored in {found.instance / 'maoctl.ini'}." if save else made)
+
+
+@cli.command(hidden=True)
+@_INSTANCE
+def prepare(instance: Path | None) -> None:
+    """Do what `mao up` does before it starts API and agent: newest schema, and a valid root token for maoctl.
+
+    Example: mao prepare --instance /var/lib/mao
+    """
+    from app.machine import up as machine
+    from app.repositories import database
+    from app.wiring import build
+
+    with _plain_errors():
+        found = _loaded_with_database(instance)
+        database.migrate(found.database_url)
+        if machine.keep_or_make_token(found, build(found).tokens):
+            click.echo("made")
 
 
 @cli.command()

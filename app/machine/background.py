@@ -75,11 +75,21 @@ def stop(settings: Settings, say: Callable[[str], None], *, stop_runs: bool) -> 
         say(f"Stopped {api.stop_live_runs(connection, _RUNS_STOP_SECONDS)} live run(s).")
     os.kill(pid, signal.SIGTERM)
     deadline = time.monotonic() + _STOP_SECONDS
-    while running_pid(settings.instance) == pid:
+    while running_pid(settings.instance) == pid or _runs(pid):
         if time.monotonic() > deadline:
             raise Unavailable(f"`mao up`, process {pid}, did not stop in {_STOP_SECONDS} s.", hint=f"kill {pid}")
         time.sleep(_BEAT_SECONDS)
     say("Stopped." if stop_runs else "Stopped. Runs that were live go on in their containers.")
+
+
+def _runs(pid: int) -> bool:
+    """Tell whether the process is there; one that only waits to be reaped is not."""
+    try:
+        return (
+            Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()[0] != "Z"
+        )
+    except OSError:
+        return False
 
 
 def _end_leftovers(settings: Settings, say: Callable[[str], None]) -> None:

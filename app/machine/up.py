@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import FrameType
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from app.errors import Conflict, MaoError, Unauthenticated, Unavailable
@@ -19,6 +20,9 @@ from app.machine import api, databases
 from app.machine.children import Child, Command
 from app.machine.instance import Connection, claimed, read_connection, was_killed, write_connection
 from app.settings import Settings, child_environment
+
+if TYPE_CHECKING:
+    from app.services.tokens import TokenService
 
 _LOG = logging.getLogger(__name__)
 _ROOT = Path(__file__).resolve().parents[2]
@@ -62,7 +66,7 @@ def run(settings: Settings, say: Callable[[str], None]) -> int:
             stack.callback(child.stop)
             child.start()
             children.append(child)
-        if _became_ready(settings, children, signals, say):
+        if _became_ready(settings, children, signals):
             claim.mark_ready()
             greet(settings, say)
         while not signals.has_stop:
@@ -82,7 +86,7 @@ def url_of(settings: Settings) -> str:
 
 
 def save_connection(settings: Settings, token: str) -> None:
-    """Store the token for the command line of this machine."""
+    """Store the token, and where the API is, for the command line of this machine."""
     write_connection(settings.instance, Connection(url_of(settings), token))
 
 
@@ -110,29 +114,37 @@ def _is_taken(host: str, port: int) -> bool:
 
 def _prepare(settings: Settings, say: Callable[[str], None]) -> None:
     """Bring the database up to date and see to it that this machine's command line has a token."""
-    _mao(settings, "db", "upgrade")
-    known = read_connection(settings.instance)
-    if known and known.token:
-        save_connection(settings, known.token)
+    if not _mao(settings, "prepare"):
         return
-    _new_token(settings, say)
-
-
-def _new_token(settings: Settings, say: Callable[[str], None]) -> None:
-    _mao(settings, "token", "create", "--save")
     made = read_connection(settings.instance)
     if made and sys.stdout.isatty():
         say(f"Root token, shown only now: {made.token}")
     say(f"The root token is stored for maoctl in {settings.instance / 'maoctl.ini'}.")
 
 
-def _mao(settings: Settings, *arguments: str) -> None:
-    """Run one `mao` command in a process of its own, so that this one stays small and holds no connection."""
+def keep_or_make_token(settings: Settings, tokens: TokenService) -> bool:
+    """Store a valid root token for the command line: the one that is stored, or a new one; give whether it is new.
+
+    The database is asked and not the API's port, where somebody else's API may answer.
+    """
+    known = read_connection(settings.instance)
+    try:
+        tokens.authenticate(known.token if known else "")
+    except Unauthenticated:
+        save_connection(settings, tokens.create_root(settings.working_environment.user))
+        return True
+    save_connection(settings, known.token if known else "")
+    return False
+
+
+def _mao(settings: Settings, *arguments: str) -> str:
+    """Give what one `mao` command says, run in a process of its own, so that this one stays small."""
     done = subprocess.run(
         [*_MAO, *arguments], env=child_environment(settings), capture_output=True, text=True, check=False
     )
     if done.returncode:
         raise MaoError(f"`mao {' '.join(arguments)}` failed: {done.stderr.strip() or done.stdout.strip()}")
+    return done.stdout.strip()
 
 
 def _commands(settings: Settings) -> Sequence[Command]:
@@ -149,7 +161,7 @@ def _gunicorn_config() -> Path:
     return in_checkout if in_checkout.exists() else Path(sys.prefix) / "share" / "mao-orchestrator" / in_checkout.name
 
 
-def _became_ready(settings: Settings, children: Sequence[Child], signals: _Signals, say: Callable[[str], None]) -> bool:
+def _became_ready(settings: Settings, children: Sequence[Child], signals: _Signals) -> bool:
     """Wait until every request can be served; give False where a stop was asked for before."""
     deadline = time.monotonic() + _READY_WITHIN_SECONDS
     while not signals.has_stop:
@@ -157,7 +169,7 @@ def _became_ready(settings: Settings, children: Sequence[Child], signals: _Signa
             child.watch()
             if child.deaths >= _DEATHS_BEFORE_GIVING_UP:
                 raise Unavailable(f"{child.command.name} does not start; the lines above say why.")
-        if not (down := _missing(settings, say)):
+        if not (down := _missing(settings)):
             return True
         if time.monotonic() > deadline:
             raise Unavailable(f"Not ready after {_READY_WITHIN_SECONDS} s; down: {', '.join(down)}.")
@@ -165,14 +177,15 @@ def _became_ready(settings: Settings, children: Sequence[Child], signals: _Signa
     return False
 
 
-def _missing(settings: Settings, say: Callable[[str], None]) -> list[str]:
+def _missing(settings: Settings) -> list[str]:
     connection = read_connection(settings.instance) or Connection(url_of(settings), "")
     try:
         return api.missing_systems(connection)
     except Unauthenticated:
-        # The stored token is of a database that is no more.
-        _new_token(settings, say)
-        return list(api.NEEDED_SYSTEMS)
+        raise Conflict(
+            f"Something else answers at {connection.url}, which does not know our token.",
+            hint="Choose another port: mao up --port NUMBER",
+        ) from None
 
 
 def greet(settings: Settings, say: Callable[[str], None]) -> None:

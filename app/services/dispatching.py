@@ -34,14 +34,14 @@ class Dispatcher:
             run_ids = RunRepository(session).adopt(self._context.epoch)
         for run_id in run_ids:
             log.info("Going on with run %s.", run_id)
-            self._supervise(run_id, is_adopted=True)
+            self._supervise(run_id)
 
     def step(self) -> None:
         """Claim as many waiting runs as there are free slots, and plan what is not planned yet."""
         self._forget_finished()
         claimed, unplanned = self._claim()
         for run in claimed:
-            self._supervise(run.id, is_adopted=False)
+            self._supervise(run.id, run)
         for run in unplanned:
             self._plan(run)
 
@@ -55,7 +55,7 @@ class Dispatcher:
             held = runs.held()
         for run_id in held:
             if run_id not in self._supervisions:
-                self._supervise(run_id, is_adopted=True)
+                self._supervise(run_id)
 
     def told(self, payload: str) -> bool:
         """Hear of a change of a run, stop what is to be stopped, and give whether ``step`` may find work now."""
@@ -107,8 +107,8 @@ class Dispatcher:
                 message=message,
             )
 
-    def _supervise(self, run_id: int, *, is_adopted: bool) -> None:
-        supervision = Supervision(self._context, run_id, is_adopted=is_adopted)
+    def _supervise(self, run_id: int, claimed: Run | None = None) -> None:
+        supervision = Supervision(self._context, run_id, claimed)
         self._supervisions[run_id] = supervision
         supervision.thread.start()
 

@@ -44,13 +44,17 @@ _MOST_FAILURES = 5
 
 
 class Supervision:
-    """Looks after one run, in a thread of its own. ``tend`` and ``ask_stop`` are called by the dispatcher's thread."""
+    """Looks after one run, in a thread of its own. ``tend`` and ``ask_stop`` are called by the dispatcher's thread.
 
-    def __init__(self, context: AgentContext, run_id: int, *, is_adopted: bool) -> None:
+    ``claimed`` is the row as this agent has just claimed it, None for a run that was under way before.
+    """
+
+    def __init__(self, context: AgentContext, run_id: int, claimed: Run | None = None) -> None:
         self.run_id = run_id
         self.thread = threading.Thread(target=self._look_after, name=f"run-{run_id}", daemon=True)
         self._context = context
-        self._was_unobserved = is_adopted
+        self._claimed = claimed
+        self._was_unobserved = claimed is None
         self._buffer: OutputBuffer | None = None
         self._deadline: datetime | None = None
         self._is_stop_asked = False
@@ -108,8 +112,7 @@ class Supervision:
 
     def _advance_until_changed(self) -> bool:
         """Read the row and go on from there, as long as nobody else changes it; give whether the run is over for us."""
-        with self._context.database.transaction() as session:
-            run = RunRepository(session).get(self.run_id)
+        run, self._claimed = self._claimed or self._read(), None
         try:
             while run.agent_epoch == self._context.epoch and RunStatus(run.status) not in FINAL:
                 run = self._advance(run)
@@ -117,6 +120,10 @@ class Supervision:
             log.info("The run was changed by somebody else; reading it again.")
             return False
         return True
+
+    def _read(self) -> Run:
+        with self._context.database.transaction() as session:
+            return RunRepository(session).get(self.run_id)
 
     def _advance(self, run: Run) -> Run:
         """Do the next thing, and give the row as it is then."""
@@ -229,8 +236,7 @@ class Supervision:
 
     def _stop(self) -> None:
         try:
-            with self._context.database.transaction() as session:
-                run = RunRepository(session).get(self.run_id)
+            run = self._read()
             if run.handle and run.ended_at is None:
                 mode = StopMode.FORCE if run.is_stop_forced else StopMode.GRACE
                 self._executor(run).stop(run.handle, mode, self._context.settings.limits.stop_grace_seconds)

@@ -81,7 +81,8 @@ def first_words(text: str) -> set[str]:
 def commands(group: click.Command, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], click.Command]]:
     if isinstance(group, click.Group):
         for name, command in group.commands.items():
-            yield from commands(command, (*path, name))
+            if not command.hidden:
+                yield from commands(command, (*path, name))
     else:
         yield path, group
 

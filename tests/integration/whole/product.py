@@ -79,7 +79,7 @@ class Product:
         """Make one call; a connection that is refused or cut gives an empty answer with the status CUT."""
         try:
             return requests.request(method, self.url + path, headers=self._headers, timeout=70, **arguments)
-        except requests.ConnectionError:
+        except (requests.ConnectionError, requests.exceptions.ChunkedEncodingError):
             cut = requests.Response()
             cut.status_code = CUT
             return cut
