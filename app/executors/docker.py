@@ -319,6 +319,8 @@ def _connected(engine: settings.Docker) -> Any:
     if engine.socket.startswith(_UNIX):
         address = engine.socket.replace(_UNIX, "http+unix://", 1)
         client.mount("http+docker://", _OnePool(address, engine.timeout_seconds, max_pool_size=_THREADS))
+        # No proxy and no ~/.netrc is meant for a socket of this machine, and looking for them takes longer than a call.
+        client.trust_env = False
     return client
 
 

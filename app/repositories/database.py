@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, create_engine, text
-from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError
+import psycopg2
+from sqlalchemy import Engine, create_engine, event, text
+from sqlalchemy.exc import DataError, DBAPIError, DisconnectionError, IntegrityError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session, sessionmaker
 
@@ -23,6 +25,7 @@ _BROKEN_CONSTRAINTS: dict[str, MaoError] = {
     "pk_run_output": AlreadyExists("These bytes of output are stored already."),
     "uq_firings_job_id_due_at": AlreadyExists("This instant has fired already."),
 }
+_TRUSTED_SECONDS = 1.0
 _MIGRATION_LOCK = 0x4D414F01
 
 
@@ -38,6 +41,7 @@ class Database:
         self._pool_size = pool_size
         self._statement_timeout_ms = int(statement_timeout_seconds * 1000)
         self._engine: Engine | None = None
+        self._new_session: sessionmaker[Session] | None = None
         self._lock = threading.Lock()
 
     @contextmanager
@@ -79,9 +83,10 @@ class Database:
 
     def _sessions(self) -> sessionmaker[Session]:
         with self._lock:
-            if self._engine is None:
+            if self._new_session is None:
                 self._engine = _engine(self.url, self._pool_size, self._statement_timeout_ms)
-        return sessionmaker(self._engine, expire_on_commit=False)
+                self._new_session = sessionmaker(self._engine, expire_on_commit=False)
+            return self._new_session
 
 
 def connect_arguments(statement_timeout_ms: int) -> dict[str, Any]:
@@ -97,15 +102,36 @@ def connect_arguments(statement_timeout_ms: int) -> dict[str, Any]:
 
 
 def _engine(url: str, pool_size: int, statement_timeout_ms: int) -> Engine:
-    return create_engine(
+    engine = create_engine(
         url,
         pool_size=pool_size,
         max_overflow=20,
         pool_timeout=5,
-        pool_pre_ping=True,
         hide_parameters=True,
         connect_args=connect_arguments(statement_timeout_ms),
     )
+    event.listen(engine, "checkin", _note_rest)
+    event.listen(engine, "checkout", _check_after_rest)
+    return engine
+
+
+def _note_rest(_connection: Any, record: Any) -> None:
+    record.info["resting_since"] = time.monotonic()
+
+
+def _check_after_rest(connection: Any, record: Any, _proxy: Any) -> None:
+    """Ask a connection that has rested for a sign of life; the pool replaces one that gives none.
+
+    One that was in use a moment ago is taken as it is: to ask it every time would cost more than most transactions.
+    """
+    if time.monotonic() - record.info.get("resting_since", 0.0) < _TRUSTED_SECONDS:
+        return
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("select 1")
+        connection.rollback()
+    except psycopg2.Error as error:
+        raise DisconnectionError("The connection was lost while it rested.") from error
 
 
 @contextmanager

@@ -12,9 +12,8 @@ import psycopg2
 import psycopg2.extensions
 
 from app.errors import DatabaseDown
-from app.models.run import FINAL
 from app.repositories.database import connect_arguments
-from app.repositories.runs import RUN_CHANNEL
+from app.repositories.runs import FINAL_CHANNEL
 
 log = logging.getLogger(__name__)
 _RECONNECT_SECONDS = 0.5
@@ -113,7 +112,7 @@ class RunChanges:
     def _listen(self) -> None:
         while True:
             try:
-                channel = Channel(self._url, [RUN_CHANNEL])
+                channel = Channel(self._url, [FINAL_CHANNEL])
                 self._wake_all()
                 while True:
                     for _, payload in channel.wait(60.0):
@@ -123,11 +122,9 @@ class RunChanges:
                 threading.Event().wait(_RECONNECT_SECONDS)
 
     def _tell(self, payload: str) -> None:
-        run_id, _, status = payload.partition(":")
-        if status in FINAL:
-            with self._lock:
-                for event in self._waiting.get(int(run_id), ()):
-                    event.set()
+        with self._lock:
+            for event in self._waiting.get(int(payload), ()):
+                event.set()
 
     def _wake_all(self) -> None:
         with self._lock:

@@ -16,6 +16,9 @@ from app.models.run import FINAL, HELD, Run, RunStatus, may_follow
 RUN_CHANNEL = "mao_run"
 """Every change of a run's status is told here, as ``<run id>:<new status>``."""
 
+FINAL_CHANNEL = "mao_run_final"
+"""The number of every run that became final; those who wait for one need to hear nothing else."""
+
 
 class RunRepository:
     """Queries about runs, over one session; never commits."""
@@ -94,7 +97,8 @@ class RunRepository:
         statement = update(Run).where(Run.id == run_id, Run.status == old)
         if epoch is not None:
             statement = statement.where(Run.agent_epoch == epoch)
-        query = statement.values(row).returning(Run).execution_options(populate_existing=True)
+        query = statement.values(row).returning(Run)
+        query = query.execution_options(populate_existing=True, synchronize_session=False)
         changed = self._session.scalars(query).first()
         if changed is not None:
             self._log(run_id, old, new, actor, cause)
@@ -190,6 +194,8 @@ class RunRepository:
     def _log(self, run_id: int, old: RunStatus | None, new: RunStatus, actor: str, cause: str | None) -> None:
         row = {"run_id": run_id, "at": utc_now(), "from": old, "to": new, "actor": actor, "cause": cause}
         self._session.execute(_LOG, {**row, "channel": RUN_CHANNEL, "told": f"{run_id}:{new}"})
+        if new in FINAL:
+            self._session.execute(select(func.pg_notify(FINAL_CHANNEL, str(run_id))))
 
 
 _holder, _earlier = aliased(Run), aliased(Run)
