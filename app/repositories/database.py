@@ -25,7 +25,9 @@ _BROKEN_CONSTRAINTS: dict[str, MaoError] = {
     "pk_run_output": AlreadyExists("These bytes of output are stored already."),
     "uq_firings_job_id_due_at": AlreadyExists("This instant has fired already."),
 }
-_TRUSTED_SECONDS = 1.0
+_TRUSTED_SECONDS = 0.2
+"""Shorter than any server needs to stop and start again."""
+
 _MIGRATION_LOCK = 0x4D414F01
 
 
