@@ -11,6 +11,7 @@ import logging
 import signal
 import threading
 import time
+from collections.abc import Callable
 from types import FrameType
 
 from app import log as logging_setup
@@ -29,6 +30,7 @@ from app.wiring import AgentParts, equip
 log = logging.getLogger(__name__)
 EXIT_CLOCK_DEAD = 70
 CLONES = "mao.clones"
+PLANS = "mao.plans"
 _WAKE_SECONDS = 1.0
 _CLOCK_DEAD_SECONDS = 60.0
 
@@ -111,6 +113,7 @@ def _ticks(context: AgentContext, dispatcher: Dispatcher) -> list[Tick]:
         Tick("mao.output", 0.5, dispatcher.flush),
         Tick("mao.leftovers", 5.0, lambda: sweep(context, dispatcher.supervised)),
         Tick("mao.notifications", 2.0, lambda: deliver(context)),
+        Tick(PLANS, 2.0, dispatcher.plan),
         Tick(CLONES, 5.0, lambda: work_on_clones(context)),
     ]
 
@@ -120,8 +123,8 @@ def _serve(dispatcher: Dispatcher, clock: Clock, office: Office, stop: threading
     tended_at = 0.0
     is_news = True
     while not stop.is_set():
-        if is_news:
-            _dispatch(dispatcher)
+        if is_news and _without_fail(dispatcher.step):
+            clock.do_now(PLANS)
         told = office.wait(_WAKE_SECONDS)
         is_news = told.is_empty
         for payload in told.runs:
@@ -133,15 +136,21 @@ def _serve(dispatcher: Dispatcher, clock: Clock, office: Office, stop: threading
         if time.monotonic() - tended_at >= _WAKE_SECONDS:
             tended_at = time.monotonic()
             office.check()
-            dispatcher.tend()
+            _without_fail(dispatcher.tend)
         if clock.age_seconds() > _CLOCK_DEAD_SECONDS:
             raise ClockDead
 
 
-def _dispatch(dispatcher: Dispatcher) -> None:
+def _without_fail(work: Callable[[], bool | None]) -> bool | None:
+    """Do a part of the dispatcher's work, and give what it gives, or None where it failed.
+
+    Whatever goes wrong is logged and comes again with the next look. Whether this agent still leads is told by its
+    office's own connection and by nothing else, so that one bad row cannot end the term of office.
+    """
     try:
-        dispatcher.step()
-    except DatabaseDown:
-        raise
+        return work()
     except Unavailable as error:
         log.warning("The dispatcher has to wait: %s", error.message)
+    except Exception:
+        log.exception("A part of the dispatcher's work failed; it comes again.")
+    return None

@@ -76,8 +76,8 @@ class Clock:
         self._scheduler.modify_job(name, next_run_time=utc_now())
 
     def stop(self) -> None:
-        """Tick no more; what is being done is waited for."""
-        self._scheduler.shutdown(wait=True)
+        """Tick no more. What is being done ends by itself: a slow remote must not keep the next term from beginning."""
+        self._scheduler.shutdown(wait=False)
 
     def look_again(self) -> None:
         """Read now what is due next: a job was added or changed."""

@@ -6,6 +6,7 @@ called, so that `mao up`, which only watches, stays small.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -102,7 +103,10 @@ def agent(instance: Path | None) -> None:
     from app.agent import run
 
     with _plain_errors():
-        sys.exit(run(_loaded_with_database(instance)))
+        status = run(_loaded_with_database(instance))
+        # A thread that waits for a slow remote must not keep the process; whoever comes next goes on from the rows.
+        sys.stdout.flush()
+        os._exit(status)
 
 
 @cli.group()

@@ -16,12 +16,18 @@ from app.api.security import requires
 from app.models.token import Permission
 
 blueprint = Blueprint("jobs", __name__, url_prefix="/api/jobs", description="Schedules.")
+READERS = (
+    Permission.JOB_SCHEDULE,
+    Permission.JOB_SCHEDULE_ANY,
+    Permission.JOB_RUN_READ,
+    Permission.JOB_RUN_READ_ANY,
+)
 SCHEDULERS = (Permission.JOB_SCHEDULE, Permission.JOB_SCHEDULE_ANY)
 EXAMPLE = {"tool": "spike", "schedule": "daily", "timeOfDay": "02:30", "zone": "Europe/Athens"}
 
 
 @blueprint.route("")
-@requires()
+@requires(*READERS)
 @blueprint.arguments(JobQuery, location="query")
 @blueprint.response(200, JobPage)
 def list_jobs(query: dict[str, Any]) -> Any:
@@ -45,16 +51,16 @@ def schedule_job(values: dict[str, Any]) -> Any:
     """Schedule a job; where its id is known, that job is changed."""
     job, is_new = services().jobs.schedule(identity(), values)
     location = {"Location": url_for("jobs.get_job", job_id=job.id)}
-    return JobView(*services().jobs.get(job.id)), 201 if is_new else 200, location
+    return JobView(*services().jobs.get(identity(), job.id)), 201 if is_new else 200, location
 
 
 @blueprint.route("/<job_id>")
-@requires()
+@requires(*READERS)
 @blueprint.response(200, JobSchema)
 @blueprint.alt_response(404, "NOT_FOUND")
 def get_job(job_id: str) -> Any:
     """Show a job."""
-    return JobView(*services().jobs.get(job_id))
+    return JobView(*services().jobs.get(identity(), job_id))
 
 
 @blueprint.route("/<job_id>", methods=["DELETE"])
@@ -74,7 +80,7 @@ def remove_job(job_id: str) -> None:
 def pause_job(values: dict[str, Any], job_id: str) -> Any:
     """Pause a job; each instant that passes is recorded with the reason."""
     services().jobs.pause(identity(), job_id, values["reason"])
-    return JobView(*services().jobs.get(job_id))
+    return JobView(*services().jobs.get(identity(), job_id))
 
 
 @blueprint.route("/<job_id>/resume", methods=["POST"])
@@ -85,18 +91,18 @@ def pause_job(values: dict[str, Any], job_id: str) -> Any:
 def resume_job(_: dict[str, Any], job_id: str) -> Any:
     """Let a paused job fire again."""
     services().jobs.resume(identity(), job_id)
-    return JobView(*services().jobs.get(job_id))
+    return JobView(*services().jobs.get(identity(), job_id))
 
 
 @blueprint.route("/<job_id>/firings")
-@requires()
+@requires(*READERS)
 @blueprint.arguments(FiringQuery, location="query")
 @blueprint.response(200, FiringPage)
 @blueprint.alt_response(404, "NOT_FOUND")
 def list_firings(query: dict[str, Any], job_id: str) -> Any:
     """List what became of a job's due instants, newest first."""
     return page(
-        lambda after, limit: services().jobs.firings(job_id, after=after, limit=limit),
+        lambda after, limit: services().jobs.firings(identity(), job_id, after=after, limit=limit),
         query["cursor"],
         query["limit"],
         key=lambda firing: firing.due_at,
@@ -104,7 +110,7 @@ def list_firings(query: dict[str, Any], job_id: str) -> Any:
 
 
 def _views(after: str, limit: int) -> list[JobView]:
-    return [JobView(*known) for known in services().jobs.list(after=after, limit=limit)]
+    return [JobView(*known) for known in services().jobs.list(identity(), after=after, limit=limit)]
 
 
 def _internal(name: str, tick: dict[str, Any]) -> JobView:

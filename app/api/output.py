@@ -29,7 +29,8 @@ def answer_output(
 ) -> Response:
     """Answer with the output from ``offset`` on or its last ``tail`` lines, at most ``limit`` bytes of it.
 
-    A ``Range`` header counts where neither is given.
+    A ``Range`` header counts where neither is given and all of the output was kept; bytes that were not kept have
+    numbers too, so the length of an answer that spans them is not said.
 
     Raises:
         werkzeug.exceptions.RequestedRangeNotSatisfiable: the range begins behind the end.
@@ -38,12 +39,13 @@ def answer_output(
         page = runs.output_tail(who, run_id, tail)
         data = page.data if limit is None else page.data[max(0, len(page.data) - limit) :]
         return _answer(run_id, iter((data,)), len(data), page.next_byte)
-    if offset is None and limit is None and (wanted := _range()):
-        return _answer_range(runs, who, run_id, *wanted)
     start = offset or 0
     first = runs.output(who, run_id, start, min(limit or PIECE_BYTES, PIECE_BYTES))
+    if offset is None and limit is None and not first.has_cut and (wanted := _range()):
+        return _answer_range(runs, who, run_id, *wanted)
     stop = max(first.first_byte, first.total_bytes if limit is None else min(first.total_bytes, start + limit))
-    return _answer(run_id, _pieces(runs, who, run_id, first, stop), stop - first.first_byte, stop)
+    length = None if first.has_cut else stop - first.first_byte
+    return _answer(run_id, _pieces(runs, who, run_id, first, stop), length, stop)
 
 
 def _range() -> tuple[int, int | None] | None:
@@ -76,9 +78,10 @@ def _pieces(runs: RunService, who: Identity, run_id: int, first: OutputPage, sto
         page = runs.output(who, run_id, page.next_byte, min(stop - page.next_byte, PIECE_BYTES))
 
 
-def _answer(run_id: int, body: Iterator[bytes], length: int, next_byte: int) -> Response:
+def _answer(run_id: int, body: Iterator[bytes], length: int | None, next_byte: int) -> Response:
     answer = Response(body, content_type="text/plain", headers=SAFE)
-    answer.content_length = length
+    if length is not None:
+        answer.content_length = length
     answer.headers["X-Next-Offset"] = str(next_byte)
     answer.headers["Content-Disposition"] = f'attachment; filename="run-{run_id}.txt"'
     return answer

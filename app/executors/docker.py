@@ -185,10 +185,13 @@ class DockerExecutor:
         """Give the end of the container's log."""
         end = bytearray()
         parameters = {"stdout": 1, "stderr": 1, "tail": _TAIL_LINES}
-        with _door("give the end of a container's output"):
-            for chunk in self._log(handle, parameters, self._engine.timeout_seconds):
-                end += chunk
-                del end[:-limit_bytes]
+        try:
+            with _door("give the end of a container's output"):
+                for chunk in self._log(handle, parameters, self._engine.timeout_seconds):
+                    end += chunk
+                    del end[:-limit_bytes]
+        except ReadTimeoutError as error:
+            raise DockerDown("The container engine does not give the end of a container's output.") from error
         return bytes(end)
 
     def stop(self, handle: str, mode: StopMode, grace_seconds: int) -> None:

@@ -21,6 +21,10 @@ class CloneState(StrEnum):
     REMOVING = "REMOVING"
 
 
+BUSY = frozenset({CloneState.REQUESTED, CloneState.CLONING, CloneState.REMOVING})
+"""The states in which no run may begin to use the clone."""
+
+
 class Clone(Base):
     """A data set's clone on this node, or the wish for one. ``name`` is also its folder in the import directory."""
 

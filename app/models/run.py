@@ -74,13 +74,16 @@ class Run(Base):
 
     ``tool_entry`` is the registry entry as it was when the run was planned. ``clone`` names the clone that the run
     writes to; the partial unique index forbids two runs in one clone. ``attempt`` and ``agent_epoch`` fence
-    every update: an agent that was replaced changes no row.
+    every update: an agent that was replaced changes no row. ``is_unsettled`` says that the run is over and its files
+    are still in the clone: they are set aside before the next run.
     """
 
     __tablename__ = "runs"
     __table_args__ = (
         Index("uq_runs_clone_held", "clone", unique=True, postgresql_where=text(_HELD_SQL)),
         Index("ix_runs_unfinished", "status", "id", postgresql_where=text("ended_at is null")),
+        Index("ix_runs_job_unfinished", "job_id", "id", postgresql_where=text("ended_at is null")),
+        Index("ix_runs_clone_unsettled", "clone", postgresql_where=text("is_unsettled")),
         Index("ix_runs_tool_id", "tool", "id"),
         Index("ix_runs_owner_id", "owner", "id"),
         Index("ix_runs_job_id_id", "job_id", "id"),
@@ -116,6 +119,7 @@ class Run(Base):
     data_url: Mapped[str | None]
     data_branch: Mapped[str | None]
     baseline_tree: Mapped[str | None]
+    is_unsettled: Mapped[bool] = mapped_column(server_default=text("false"))
     input_commit: Mapped[str | None]
     output_commit: Mapped[str | None]
     stop_requested_at: Mapped[datetime | None]

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from app.clock import utc_now
 from app.errors import NotFound, nearest
-from app.models.clone import Clone, CloneState
+from app.models.clone import BUSY, Clone, CloneState
 
 CLONE_CHANNEL = "mao_clone"
 """Told when a clone is asked for or asked to be removed."""
@@ -60,6 +60,31 @@ class CloneRepository:
         """Note how far the cloning has come."""
         statement = update(Clone).where(Clone.name == name, Clone.state == CloneState.CLONING)
         self._session.execute(statement.values(progress_percent=percent, message=message, updated_at=utc_now()))
+
+    def lock(self, name: str) -> None:
+        """Keep everybody else from claiming or changing this clone until the transaction ends."""
+        self._session.execute(select(func.pg_advisory_xact_lock(func.hashtext(f"clone {name}"))))
+
+    def is_busy(self, name: str) -> bool:
+        """Tell whether the clone waits for the agent, or is being made or removed."""
+        query = select(Clone.name).where(Clone.name == name, Clone.state.in_(BUSY))
+        return self._session.scalar(query) is not None
+
+    def note_head(self, name: str, url: str, branch: str | None, head_commit: str | None) -> None:
+        """Note what a run left in its clone; a wish that waits for the agent stays."""
+        row: dict[str, Any] = {
+            "name": name,
+            "url": url,
+            "branch": branch,
+            "state": CloneState.READY,
+            "head_commit": head_commit,
+        }
+        row |= {"progress_percent": 100, "message": "", "updated_at": utc_now()}
+        self._session.execute(
+            insert(Clone)
+            .values(row)
+            .on_conflict_do_update(index_elements=["name"], set_=row, where=Clone.state.not_in(BUSY))
+        )
 
     def wanted(self) -> Sequence[Clone]:
         """Give the clones that wait for the agent."""

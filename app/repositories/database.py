@@ -99,7 +99,10 @@ def connect_arguments(statement_timeout_ms: int) -> dict[str, Any]:
         "keepalives_interval": 2,
         "keepalives_count": 3,
         "tcp_user_timeout": 8000,
-        "options": f"-c statement_timeout={statement_timeout_ms} -c lock_timeout=5000 -c timezone=UTC",
+        # The server, too, has to notice that we vanished: a lock of ours would stay for hours.
+        "options": f"-c statement_timeout={statement_timeout_ms} -c lock_timeout=5000 -c timezone=UTC"
+        " -c tcp_keepalives_idle=5 -c tcp_keepalives_interval=2 -c tcp_keepalives_count=3"
+        " -c idle_in_transaction_session_timeout=60000",
     }
 
 

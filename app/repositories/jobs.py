@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import ColumnElement, delete, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -29,15 +29,15 @@ class JobRepository:
         query = select(Job).where(Job.id == job_id)
         return self._session.scalar(query.with_for_update() if is_locked else query)
 
-    def get(self, job_id: str, *, is_locked: bool = False) -> Job:
-        """Give the job.
+    def get(self, job_id: str, *, owner: str | None = None, is_locked: bool = False) -> Job:
+        """Give the job; with ``owner`` only one of that owner's.
 
         Raises:
             NotFound: there is none; the nearest known one is named.
         """
         job = self.find(job_id, is_locked=is_locked)
-        if job is None:
-            known = self._session.scalars(select(Job.id).order_by(Job.id).limit(1000))
+        if job is None or owner not in (None, job.owner):
+            known = self._session.scalars(select(Job.id).where(*_of(owner)).order_by(Job.id).limit(1000))
             raise NotFound(f"There is no job '{job_id}'.", hint=nearest(job_id, known))
         return job
 
@@ -50,10 +50,12 @@ class JobRepository:
         """Delete a job; its firings stay."""
         self._session.execute(delete(Job).where(Job.id == job_id))
 
-    def list(self, *, after: str = "", limit: int = 100) -> Sequence[tuple[Job, int | None]]:
+    def list(self, *, owner: str | None = None, after: str = "", limit: int = 100) -> Sequence[tuple[Job, int | None]]:
         """Give jobs in the order of their ids, beginning behind ``after``, each with the number of its last run."""
         last_run = select(func.max(Run.id)).where(Run.job_id == Job.id).scalar_subquery()
-        rows = self._session.execute(select(Job, last_run).where(Job.id > after).order_by(Job.id).limit(limit))
+        rows = self._session.execute(
+            select(Job, last_run).where(Job.id > after, *_of(owner)).order_by(Job.id).limit(limit)
+        )
         return [(job, run_id) for job, run_id in rows]
 
     def last_run(self, job_id: str) -> int | None:
@@ -94,3 +96,7 @@ class JobRepository:
     def announce(self) -> None:
         """Wake the clock when this transaction commits."""
         self._session.execute(select(func.pg_notify(JOB_CHANNEL, "")))
+
+
+def _of(owner: str | None) -> list[ColumnElement[bool]]:
+    return [] if owner is None else [Job.owner == owner]

@@ -41,6 +41,12 @@ class OutputRepository:
         )
         return self._session.scalar(last) or 0
 
+    def has_cut(self, run_id: int) -> bool:
+        """Tell whether bytes before the last piece were not kept; there is no other place for a cut."""
+        pieces = select(OutputChunk.start_byte, func.length(OutputChunk.data)).where(OutputChunk.run_id == run_id)
+        last = list(self._session.execute(pieces.order_by(OutputChunk.start_byte.desc()).limit(2)))
+        return len(last) == 2 and last[1][0] + last[1][1] < last[0][0]
+
     def read(self, run_id: int, start_byte: int, limit_bytes: int) -> tuple[int, bytes]:
         """Give stored bytes from ``start_byte`` on, and the number of the first one given.
 

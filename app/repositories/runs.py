@@ -10,8 +10,10 @@ from sqlalchemy.orm import Session, aliased
 
 from app.clock import utc_now
 from app.errors import NotFound, WrongState
+from app.models.clone import BUSY, Clone
 from app.models.event import RunEvent
 from app.models.run import FINAL, HELD, Run, RunStatus, may_follow
+from app.repositories.clones import CloneRepository
 
 RUN_CHANNEL = "mao_run"
 """Every change of a run's status is told here, as ``<run id>:<new status>``."""
@@ -126,6 +128,10 @@ class RunRepository:
             )
         )
 
+    def has_unplanned(self) -> bool:
+        """Tell whether the registry entry of any waiting run was not read yet."""
+        return bool(self._session.scalar(_HAS_UNPLANNED))
+
     def count_held(self) -> int:
         """Count the runs that occupy a slot."""
         return self._session.scalar(_COUNT_HELD) or 0
@@ -138,7 +144,7 @@ class RunRepository:
         claimed: list[Run] = []
         clones: set[str] = set()
         for run in self._session.scalars(_QUEUE, {"limit": limit}):
-            if run.clone is not None and run.clone in clones:
+            if run.clone is not None and not (run.clone not in clones and self._is_free(run.clone)):
                 continue
             clones.add(run.clone or "")
             taken: dict[str, Any] = {
@@ -150,6 +156,12 @@ class RunRepository:
             if self.change(run.id, RunStatus.WAITING_LOCKS, RunStatus.PENDING_SUBMIT, actor=f"agent@{node}", **taken):
                 claimed.append(run)
         return claimed
+
+    def _is_free(self, clone: str) -> bool:
+        """Lock the clone for this transaction, and only then look whether somebody uses it or waits to change it."""
+        clones = CloneRepository(self._session)
+        clones.lock(clone)
+        return not clones.is_busy(clone) and self.holder_of(clone) is None
 
     def adopt(self, epoch: int) -> Sequence[int]:
         """Make every live run the property of ``epoch``; give their numbers."""
@@ -175,6 +187,10 @@ class RunRepository:
         """Write on every waiting run what it waits for: a clone in use, an earlier run of its job, or a slot."""
         self._session.execute(_EXPLAIN)
 
+    def newest_live_of_job(self, job_id: str) -> int | None:
+        """Give the number of a job's newest unfinished run, or None."""
+        return self._session.scalar(select(func.max(Run.id)).where(Run.job_id == job_id, Run.ended_at.is_(None)))
+
     def live_of_job(self, job_id: str) -> Sequence[Run]:
         """Give the unfinished runs of a job."""
         return list(
@@ -184,6 +200,11 @@ class RunRepository:
     def holder_of(self, clone: str) -> int | None:
         """Give the number of the run that has the clone in use, or None."""
         return self._session.scalar(select(Run.id).where(Run.clone == clone, Run.status.in_(HELD)))
+
+    def unsettled(self, clone: str) -> Sequence[Run]:
+        """Give the runs whose files are still to be set aside from the clone, oldest first."""
+        query = select(Run).where(Run.clone == clone, Run.is_unsettled).order_by(Run.id)
+        return list(self._session.scalars(query))
 
     def events(self, run_id: int) -> Sequence[RunEvent]:
         """Give a run's log, oldest first."""
@@ -201,6 +222,11 @@ class RunRepository:
 _holder, _earlier = aliased(Run), aliased(Run)
 # The statements of every run are built once: building one takes longer than running it.
 _COUNT_HELD = select(func.count()).select_from(Run).where(Run.status.in_(HELD), Run.ended_at.is_(None))
+_HAS_UNPLANNED = select(
+    select(Run.id)
+    .where(Run.status == RunStatus.WAITING_LOCKS, Run.ended_at.is_(None), Run.tool_entry.is_(None))
+    .exists()
+)
 _QUEUE = (
     select(Run)
     .where(
@@ -208,6 +234,7 @@ _QUEUE = (
         Run.ended_at.is_(None),
         Run.tool_entry.is_not(None),
         ~select(_holder.id).where(_holder.clone == Run.clone, _holder.status.in_(HELD)).exists(),
+        ~select(Clone.name).where(Clone.name == Run.clone, Clone.state.in_(BUSY)).exists(),
         ~select(_earlier.id)
         .where(_earlier.job_id == Run.job_id, _earlier.id < Run.id, _earlier.ended_at.is_(None))
         .exists(),
@@ -224,16 +251,24 @@ _LOG = text("""
     select pg_notify(:channel, :told)
 """)
 _EXPLAIN = text("""
-    with explained as (
+    with holder as (
+        select clone, min(id) as id from runs
+         where clone is not null and status in ('PENDING_SUBMIT', 'SUBMITTED', 'RUNNING', 'ABORTING') group by clone
+    ), first_of_job as (
+        select job_id, min(id) as id from runs where job_id is not null and ended_at is null group by job_id
+    ), explained as (
         select r.id, coalesce(
             case when r.tool_entry is null then 'registry: the tool''s entry is not read yet' end,
-            (select 'lock: clone ' || r.clone || ' held by run ' || h.id from runs h
-              where h.clone = r.clone and h.status in ('PENDING_SUBMIT', 'SUBMITTED', 'RUNNING', 'ABORTING') limit 1),
-            (select 'job: run ' || e.id || ' of the same job comes first' from runs e
-              where e.job_id = r.job_id and e.id < r.id and e.ended_at is null order by e.id limit 1),
+            'lock: clone ' || r.clone || ' held by run ' || holder.id,
+            case when c.name is not null then 'lock: clone ' || c.name || ' is being made or removed' end,
+            case when f.id < r.id then 'job: run ' || f.id || ' of the same job comes first' end,
             'slot: every slot of the node is taken'
         ) as reason
-        from runs r where r.status = 'WAITING_LOCKS' and r.ended_at is null order by r.id limit 1000
+        from runs r
+        left join holder on holder.clone = r.clone
+        left join clones c on c.name = r.clone and c.state in ('REQUESTED', 'CLONING', 'REMOVING')
+        left join first_of_job f on f.job_id = r.job_id
+        where r.status = 'WAITING_LOCKS' and r.ended_at is null order by r.id limit 1000
     )
     update runs set waiting_for = explained.reason from explained
      where runs.id = explained.id and runs.status = 'WAITING_LOCKS' and waiting_for is distinct from explained.reason

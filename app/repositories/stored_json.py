@@ -50,8 +50,9 @@ def decoded(text: str, kinds: Mapping[str, Any]) -> dict[str, Any]:
         raise Broken("it holds a NUL character")
     try:
         values = json.loads(text, parse_constant=_refuse_constant)
-        # Half a surrogate pair, spelt out or made of bytes that are no text, can be stored nowhere else.
-        json.dumps(values, ensure_ascii=False).encode()
+        # Half a surrogate pair, spelt out or made of bytes that are no text, can be stored nowhere else; nor can a
+        # number that is too large to be one, such as 1e400.
+        json.dumps(values, ensure_ascii=False, allow_nan=False).encode()
     except (ValueError, RecursionError) as error:
         raise Broken("it is not JSON in UTF-8") from error
     if not isinstance(values, dict):

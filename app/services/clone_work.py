@@ -8,6 +8,7 @@ import time
 from app.errors import MaoError
 from app.models.clone import Clone, CloneState
 from app.repositories.clones import CloneRepository
+from app.repositories.runs import RunRepository
 from app.services.agent_context import AgentContext
 
 log = logging.getLogger(__name__)
@@ -21,14 +22,21 @@ def work_on_clones(context: AgentContext) -> None:
     for clone in wanted:
         if clone.state == CloneState.REMOVING:
             _remove(context, clone)
-        else:
+        elif _begin(context, clone):
             _clone(context, clone)
 
 
-def _clone(context: AgentContext, clone: Clone) -> None:
+def _begin(context: AgentContext, clone: Clone) -> bool:
+    """Note that the clone is being made, unless a run has begun to use it; no run begins to from then on."""
     with context.database.transaction() as session:
-        if not CloneRepository(session).change(clone.name, CloneState.REQUESTED, CloneState.CLONING):
-            return
+        clones = CloneRepository(session)
+        clones.lock(clone.name)
+        if RunRepository(session).holder_of(clone.name) is not None:
+            return False
+        return clones.change(clone.name, CloneState.REQUESTED, CloneState.CLONING)
+
+
+def _clone(context: AgentContext, clone: Clone) -> None:
     try:
         head = context.workdirs.clone(
             clone.name, clone.url, clone.branch or "", progress=_Progress(context, clone.name)

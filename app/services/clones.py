@@ -8,7 +8,7 @@ from app.errors import WrongState
 from app.models.clone import Clone, CloneState
 from app.models.dataset import Dataset
 from app.repositories.clones import CloneRepository
-from app.repositories.database import Database
+from app.repositories.database import Database, Session
 from app.repositories.runs import RunRepository
 
 
@@ -22,10 +22,12 @@ class CloneService:
         """Ask the agent to clone a data set, or to refresh the clone that is there; give its row.
 
         Raises:
-            WrongState: the clone is being removed.
+            WrongState: the clone is being removed, or a run uses it (and has refreshed it before it began).
         """
         with self._database.transaction() as session:
             clones = CloneRepository(session)
+            clones.lock(dataset.name)
+            _require_free(session, dataset.name)
             known = clones.find(dataset.name, is_locked=True)
             if known is not None and known.state == CloneState.REMOVING:
                 raise WrongState(f"The clone '{dataset.name}' is being removed.", hint="Try again in a moment.")
@@ -65,12 +67,9 @@ class CloneService:
         """
         with self._database.transaction() as session:
             clones = CloneRepository(session)
+            clones.lock(name)
             clone = clones.get(name, is_locked=True)
-            holder = RunRepository(session).holder_of(name)
-            if holder is not None:
-                raise WrongState(
-                    f"Run {holder} is using the clone '{name}'.", hint=f"Wait for it: maoctl run wait {holder}"
-                )
+            _require_free(session, name)
             if clone.state == CloneState.CLONING:
                 raise WrongState(f"The clone '{name}' is being made.", hint="Try again when it is ready.")
             clones.put(
@@ -83,3 +82,9 @@ class CloneService:
             clones.announce()
             session.expire_all()
             return clones.get(name)
+
+
+def _require_free(session: Session, name: str) -> None:
+    holder = RunRepository(session).holder_of(name)
+    if holder is not None:
+        raise WrongState(f"Run {holder} is using the clone '{name}'.", hint=f"Wait for it: maoctl run wait {holder}")

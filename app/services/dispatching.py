@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 
-from app.errors import BackendFailed, DatabaseDown, Invalid, NotFound, Unavailable, WrongState
+from app.errors import BackendFailed, DatabaseDown, Invalid, NotFound, WrongState
 from app.models.run import FINAL, Cause, Run, RunStatus
 from app.repositories.runs import RunRepository
 from app.services.agent_context import AgentContext
@@ -16,7 +16,9 @@ log = logging.getLogger(__name__)
 
 
 class Dispatcher:
-    """Holds the supervisions of one term of office. All methods are called by one thread, but ``flush``."""
+    """Holds the supervisions of one term of office. All methods are called by one thread, but ``flush``
+    and ``plan``.
+    """
 
     def __init__(self, context: AgentContext, planner: Planner) -> None:
         self._context = context
@@ -36,12 +38,18 @@ class Dispatcher:
             log.info("Going on with run %s.", run_id)
             self._supervise(run_id)
 
-    def step(self) -> None:
-        """Claim as many waiting runs as there are free slots, and plan what is not planned yet."""
+    def step(self) -> bool:
+        """Claim as many waiting runs as there are free slots; give whether there are runs to be planned."""
         self._forget_finished()
-        claimed, unplanned = self._claim()
+        claimed, has_unplanned = self._claim()
         for run in claimed:
             self._supervise(run.id, run)
+        return has_unplanned
+
+    def plan(self) -> None:
+        """Read the registry for the runs that jobs have made. It may hang, so this is a tick of its own."""
+        with self._context.database.transaction() as session:
+            unplanned = RunRepository(session).unplanned()
         for run in unplanned:
             self._plan(run)
 
@@ -72,29 +80,25 @@ class Dispatcher:
             except (DatabaseDown, WrongState) as error:
                 log.warning("Output of run %s is not stored yet: %s", supervision.run_id, error.message)
 
-    def _claim(self) -> tuple[Sequence[Run], Sequence[Run]]:
-        """Take waiting runs, and give them with those that are not planned yet."""
+    def _claim(self) -> tuple[Sequence[Run], bool]:
+        """Take waiting runs, and give them with whether others are not planned yet."""
         limit, node = self._context.settings.limits.concurrent_runs, self._context.node
         # A claim that is forgotten is made again, with the same number of the attempt, so the same container's name.
         with self._context.database.repeatable_transaction() as session:
             runs = RunRepository(session)
             free = limit - runs.count_held()
             claimed = runs.claim(node=node, epoch=self._context.epoch, limit=free) if free > 0 else []
-            return claimed, runs.unplanned()
+            return claimed, runs.has_unplanned()
 
     def _plan(self, run: Run) -> None:
         try:
             plan = self._planner.plan(run.tool, run.labels)
-        except Unavailable as error:
-            log.warning("Run %s waits for the registry: %s", run.id, error.message)
-            return
+            with self._context.database.transaction() as session:
+                runs = RunRepository(session)
+                runs.set(run.id, **plan)
+                runs.wake(run.id, RunStatus.WAITING_LOCKS)
         except (NotFound, Invalid, BackendFailed) as error:
             self._refuse(run, error.message)
-            return
-        with self._context.database.transaction() as session:
-            runs = RunRepository(session)
-            runs.set(run.id, **plan)
-            runs.wake(run.id, RunStatus.WAITING_LOCKS)
 
     def _refuse(self, run: Run, message: str) -> None:
         with self._context.database.transaction() as session:

@@ -26,6 +26,7 @@ class Settlement:
     judgement: Judgement | None = None
     output_commit: str | None = None
     quarantine: str | None = None
+    is_unsettled: bool = False
     warnings: list[str] = field(default_factory=list)
 
     @property
@@ -48,7 +49,7 @@ def settle(context: AgentContext, run: Run, outcome: Outcome) -> Settlement:
     if outcome.status is RunStatus.SUCCEEDED:
         _settle_success(context, run, settled)
     if settled.outcome.status is not RunStatus.SUCCEEDED:
-        _set_aside(context, run, settled)
+        set_aside(context, run, settled)
     return settled
 
 
@@ -107,7 +108,8 @@ def _publish(context: AgentContext, run: Run) -> str | None:
     return context.workdirs.commit(run.clone, f"sync {run_date(run)}", trailers, run.id, run.input_commit)
 
 
-def _set_aside(context: AgentContext, run: Run, settled: Settlement) -> None:
+def set_aside(context: AgentContext, run: Run, settled: Settlement) -> None:
+    """Move the files of a run that is not good out of the data; where that fails, note that it is still to be done."""
     if run.clone is None or run.baseline_tree is None:
         return
     try:
@@ -115,4 +117,5 @@ def _set_aside(context: AgentContext, run: Run, settled: Settlement) -> None:
             settled.quarantine = f"quarantine/{run.id}"
     except MaoError as error:
         log.warning("The files of run %s could not be set aside: %s", run.id, error.message)
-        settled.warnings.append(f"The run's files are still in the data directory: {error.message}")
+        settled.is_unsettled = True
+        settled.warnings.append(f"The run's files are in the data directory until the next run: {error.message}")

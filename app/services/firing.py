@@ -10,7 +10,7 @@ import logging
 from datetime import datetime, timedelta
 
 from app.clock import utc_now
-from app.errors import Invalid, WrongState
+from app.errors import WrongState
 from app.models.job import Firing, FiringOutcome, Job, MisfirePolicy, OverlapPolicy
 from app.repositories.database import Database, Session
 from app.repositories.jobs import JobRepository
@@ -21,7 +21,7 @@ from app.services.runs import new_run, request_stop
 
 log = logging.getLogger(__name__)
 UNPLANNED = "unplanned"
-_BATCH = 100
+_BATCH = 20
 _MOST_RECORDED = 1000
 _ON_TIME = timedelta(seconds=30)
 """An instant younger than this is on time, whatever the misfire policy says: ticks and restarts take a moment."""
@@ -50,10 +50,10 @@ def _fire_or_pause(session: Session, job: Job) -> None:
     try:
         with session.begin_nested():
             _fire(session, job, utc_now())
-    except (Invalid, ValueError, ArithmeticError, LookupError, TypeError) as error:
+    except Exception as error:
         log.exception("Job %s cannot be fired and is paused.", job.id)
         session.refresh(job)
-        job.paused_at, job.pause_reason = utc_now(), f"its schedule cannot be used: {error}"
+        job.paused_at, job.pause_reason = utc_now(), f"its schedule cannot be used: {type(error).__name__}"
         job.next_run_at = None
 
 
@@ -97,9 +97,8 @@ def _fire_one(session: Session, job: Job, instant: datetime) -> None:
     if job.paused_at is not None:
         jobs.record(job.id, instant, FiringOutcome.PAUSED, f"paused: {job.pause_reason}")
         return
-    live = runs.live_of_job(job.id)
-    if live and job.overlap == OverlapPolicy.SKIP:
-        jobs.record(job.id, instant, FiringOutcome.SKIPPED, f"run {live[-1].id} of this job was not over yet")
+    if job.overlap == OverlapPolicy.SKIP and (live := runs.newest_live_of_job(job.id)):
+        jobs.record(job.id, instant, FiringOutcome.SKIPPED, f"run {live} of this job was not over yet")
         return
     firing_id = jobs.record(job.id, instant, FiringOutcome.FIRED, "due")
     if firing_id is None:

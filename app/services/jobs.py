@@ -60,20 +60,20 @@ class JobService:
             jobs.announce()
         return job, is_new
 
-    def get(self, job_id: str) -> tuple[Job, int | None]:
+    def get(self, identity: Identity, job_id: str) -> tuple[Job, int | None]:
         """Give a job and the number of its last run.
 
         Raises:
-            NotFound: there is none; the nearest known one is named.
+            NotFound: there is none in reach; the nearest known one is named.
         """
         with self._database.transaction() as session:
             jobs = JobRepository(session)
-            return jobs.get(job_id), jobs.last_run(job_id)
+            return jobs.get(job_id, owner=_reach(identity)), jobs.last_run(job_id)
 
-    def list(self, *, after: str = "", limit: int = 100) -> Sequence[tuple[Job, int | None]]:
-        """Give jobs in the order of their ids, each with the number of its last run."""
+    def list(self, identity: Identity, *, after: str = "", limit: int = 100) -> Sequence[tuple[Job, int | None]]:
+        """Give the jobs in reach in the order of their ids, each with the number of its last run."""
         with self._database.transaction() as session:
-            return JobRepository(session).list(after=after, limit=limit)
+            return JobRepository(session).list(owner=_reach(identity), after=after, limit=limit)
 
     def internal(self) -> dict[str, Any]:
         """Give the agent's own jobs: name -> ``everySeconds`` and ``lastTime``."""
@@ -110,20 +110,27 @@ class JobService:
             job = jobs.get(job_id, is_locked=True)
             _check_owner(identity, job)
             job.paused_at, job.pause_reason, job.updated_at = None, None, utc_now()
+            if not job.is_once:
+                job.next_run_at = next_after(parse_schedule(job.trigger, None, job.zone), utc_now())
             jobs.announce()
         return job
 
-    def firings(self, job_id: str, *, after: datetime | None = None, limit: int = 100) -> Sequence[Firing]:
-        """Give what became of a job's due instants, newest first; also of a job that was removed.
+    def firings(
+        self, identity: Identity, job_id: str, *, after: datetime | None = None, limit: int = 100
+    ) -> Sequence[Firing]:
+        """Give what became of a job's due instants, newest first.
+
+        A job that was removed still has its firings, for those who reach the jobs of every owner.
 
         Raises:
-            NotFound: there is no such job and never was one that fired.
+            NotFound: there is no such job in reach.
         """
+        reach = _reach(identity)
         with self._database.transaction() as session:
             jobs = JobRepository(session)
             firings = jobs.firings(job_id, after=after, limit=limit)
-            if not firings:
-                jobs.get(job_id)
+            if not firings or reach is not None:
+                jobs.get(job_id, owner=reach)
             return firings
 
 
@@ -167,6 +174,10 @@ def _edit(job: Job, columns: dict[str, Any], submitter: str) -> None:
     for name, value in columns.items():
         setattr(job, name, value)
     job.submitter, job.updated_at = submitter, utc_now()
+
+
+def _reach(identity: Identity) -> str | None:
+    return identity.reach(Permission.JOB_SCHEDULE_ANY)
 
 
 def _check_owner(identity: Identity, job: Job) -> None:

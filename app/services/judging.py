@@ -36,12 +36,13 @@ def judge_run(context: AgentContext, run: Run) -> Judgement | None:
     """
     if run.clone is None or run.baseline_tree is None:
         return None
-    chosen = dict(tool_of(run).metrics.get(CONTROL) or {})
-    method = str(chosen.pop("method", DEFAULT_METHOD))
+    chosen = tool_of(run).metrics.get(CONTROL) or {}
+    parameters = {**chosen} if isinstance(chosen, dict) else {"metrics": chosen}
+    method = str(parameters.pop("method", DEFAULT_METHOD))
     written = context.workdirs.changed_since(run.clone, run.baseline_tree)
     series = control_series(context.workdirs.path(run.clone), written)
     try:
-        verdict = judge_series(series, method, chosen)
+        verdict = judge_series(series, method, parameters)
     except ValueError as error:
         sentence = f"The tool's metrics entry cannot be used: {error}"
         verdict = Verdict(Status.BAD_METRIC, method, series.snapshots, sentence)

@@ -7,7 +7,6 @@ import secrets
 from app.clock import utc_now
 from app.errors import WrongState
 from app.executors.base import Observation
-from app.models.clone import CloneState
 from app.models.run import Run, RunStatus
 from app.models.ulid import ulid
 from app.repositories.clones import CloneRepository
@@ -62,6 +61,7 @@ def record_final(
             exit_code=outcome.exit_code,
             spike=settled.verdict,
             output_commit=settled.output_commit,
+            is_unsettled=settled.is_unsettled,
             warnings=settled.warnings,
             report=report_of(context, run, settled, lines, _cron_of(JobRepository(session), run)),
             **_times(run, seen),
@@ -69,7 +69,8 @@ def record_final(
         if final is None:
             raise WrongState(f"Run {run.id} was changed by somebody else.")
         if run.clone is not None and run.baseline_tree is not None:
-            _note_clone(CloneRepository(session), run, settled.output_commit or run.input_commit)
+            head = settled.output_commit or run.input_commit
+            CloneRepository(session).note_head(run.clone, run.data_url or "", run.data_branch or None, head)
         if settled.is_spike and settled.verdict is not None:
             _notify(NotificationRepository(session), run, settled.verdict)
     return final
@@ -84,18 +85,6 @@ def _times(run: Run, seen: Observation | None) -> dict[str, object]:
     started_at = (seen.started_at if seen else None) or run.started_at
     ended_at = (seen.ended_at if seen else None) or utc_now()
     return {"started_at": started_at, "ended_at": ended_at}
-
-
-def _note_clone(clones: CloneRepository, run: Run, head: str | None) -> None:
-    clones.put(
-        run.clone or "",
-        url=run.data_url or "",
-        branch=run.data_branch or None,
-        state=CloneState.READY,
-        progress_percent=100,
-        message="",
-        head_commit=head,
-    )
 
 
 def _notify(outbox: NotificationRepository, run: Run, verdict: dict[str, object]) -> None:

@@ -26,12 +26,16 @@ UNCLAIMED = "agent: no agent has taken it yet"
 
 @dataclass(frozen=True)
 class OutputPage:
-    """A piece of a run's output: its bytes, the number of the first and of the next one, and how many there are."""
+    """A piece of a run's output: its bytes, the number of the first and of the next one, and how many there are.
+
+    ``has_cut`` says that not all of them were kept.
+    """
 
     data: bytes
     first_byte: int
     next_byte: int
     total_bytes: int
+    has_cut: bool
 
 
 class RunService:
@@ -142,7 +146,7 @@ class RunService:
         with self._database.transaction() as session:
             outputs = OutputRepository(session)
             first, data = outputs.read(run_id, start_byte, limit_bytes)
-            return OutputPage(data, first, first + len(data), outputs.end(run_id))
+            return OutputPage(data, first, first + len(data), outputs.end(run_id), outputs.has_cut(run_id))
 
     def output_tail(self, identity: Identity, run_id: int, lines: int) -> OutputPage:
         """Give the last lines, at most 1 MiB of them."""
@@ -150,7 +154,7 @@ class RunService:
         with self._database.transaction() as session:
             outputs = OutputRepository(session)
             first, data = outputs.tail(run_id, lines, _TAIL_BYTES)
-            return OutputPage(data, first, first + len(data), outputs.end(run_id))
+            return OutputPage(data, first, first + len(data), outputs.end(run_id), outputs.has_cut(run_id))
 
     def events(self, identity: Identity, run_id: int) -> Sequence[RunEvent]:
         """Give the run's log, oldest first."""

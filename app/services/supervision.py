@@ -31,7 +31,7 @@ from app.repositories.database import Session
 from app.repositories.outputs import OutputRepository
 from app.repositories.runs import RunRepository
 from app.services.agent_context import AgentContext
-from app.services.finishing import settle
+from app.services.finishing import Settlement, set_aside, settle
 from app.services.output_buffer import TAIL_BYTES, OutputBuffer
 from app.services.recording import last_lines, record_final
 from app.services.requests import request_for, timeout_of
@@ -96,19 +96,24 @@ class Supervision:
             except Exception:
                 failures += 1
                 log.exception("A step of the run failed, time %s of %s.", failures, _MOST_FAILURES)
-                if failures == _MOST_FAILURES:
+                if failures >= _MOST_FAILURES:
                     self._give_up()
                 self._context.lost.wait(_RETRY_SECONDS)
 
     def _give_up(self) -> None:
         """End a run that a defect of ours keeps from ending, so that it does not say "running" for ever."""
         message = "The agent could not finish this run; its log says why."
-        with self._context.database.transaction() as session:
-            runs = RunRepository(session)
-            run = runs.get(self.run_id)
-            if run.ended_at is None:
-                columns = {"message": message, "cause": Cause.BACKEND_ERROR}
+        try:
+            run = self._read()
+            if run.handle:
+                self._executor(run).stop(run.handle, StopMode.FORCE, 0)
+            settled = Settlement(Outcome(RunStatus.IN_DOUBT, Cause.BACKEND_ERROR, message))
+            set_aside(self._context, run, settled)
+            columns = {"message": message, "cause": Cause.BACKEND_ERROR, "is_unsettled": settled.is_unsettled}
+            with self._context.database.transaction() as session:
                 self._change(session, run, RunStatus.IN_DOUBT, columns)
+        except Exception:
+            log.exception("The run could not be given up; it is tried again.")
 
     def _advance_until_changed(self) -> bool:
         """Read the row and go on from there, as long as nobody else changes it; give whether the run is over for us."""
@@ -157,6 +162,7 @@ class Supervision:
             return {}
         workdirs = self._context.workdirs
         try:
+            self._set_aside_what_is_left(run.clone)
             if workdirs.exists(run.clone):
                 refreshed = workdirs.refresh(run.clone, run.data_url or "", run.data_branch or "")
                 warnings = [refreshed.warning] if refreshed.warning else []
@@ -171,6 +177,16 @@ class Supervision:
             "warnings": warnings,
         }
 
+    def _set_aside_what_is_left(self, clone: str) -> None:
+        """Do what could not be done when an earlier run ended, lest its files become part of this one's."""
+        with self._context.database.transaction() as session:
+            unsettled = RunRepository(session).unsettled(clone)
+        for earlier in unsettled:
+            if earlier.baseline_tree is not None:
+                self._context.workdirs.quarantine(clone, earlier.baseline_tree, earlier.id)
+            with self._context.database.transaction() as session:
+                RunRepository(session).set(earlier.id, is_unsettled=False)
+
     def _start_created(self, run: Run) -> Run:
         executor, handle = self._executor(run), run.handle or ""
         if self._was_unobserved and executor.status(handle).phase is Phase.GONE:
@@ -178,7 +194,7 @@ class Supervision:
             return self._finish(run, Outcome(RunStatus.IN_DOUBT, Cause.LOST, message))
         executor.start(handle)
         with self._context.database.repeatable_transaction() as session:
-            return self._change(session, run, RunStatus.RUNNING, {"started_at": utc_now()})
+            return self._change(session, run, RunStatus.RUNNING, {"started_at": utc_now(), "waiting_for": None})
 
     def _follow_or_drop(self, run: Run) -> Run:
         phase = self._executor(run).status(run.handle).phase if run.handle else Phase.CREATED
@@ -191,6 +207,8 @@ class Supervision:
     def _follow(self, run: Run) -> Run:
         """Store what the tool prints until it has ended, then finish."""
         executor, handle = self._executor(run), run.handle or ""
+        if run.waiting_for and executor.status(handle).phase is not Phase.GONE:
+            self._explain(None)
         self._deadline = (run.started_at or utc_now()) + timedelta(seconds=timeout_of(self._context, run))
         self._buffer = self._new_buffer()
         for data in executor.output(handle, self._buffer.end):
@@ -251,7 +269,7 @@ class Supervision:
             raise WrongState(f"Run {run.id} was changed by somebody else.")
         return changed
 
-    def _explain(self, reason: str) -> None:
+    def _explain(self, reason: str | None) -> None:
         try:
             with self._context.database.transaction() as session:
                 RunRepository(session).set(self.run_id, epoch=self._context.epoch, waiting_for=reason)

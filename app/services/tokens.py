@@ -74,9 +74,14 @@ class TokenService:
 
         Raises:
             Invalid: the name, a permission or the expiry breaks a rule.
-            Forbidden: the caller does not hold what it wants to grant, or grants it to somebody else.
+            Forbidden: the caller does not hold what it wants to grant, or what the older token holds, or grants it to
+                somebody else.
         """
         checked_name(identifier, "identifier")
+        with self._database.transaction() as session:
+            replaced = TokenRepository(session).find(identifier)
+        if replaced is not None:
+            _check_grant(identity, replaced.permissions, replaced.owner)
         if "_" in identifier:
             raise Invalid("A token's identifier has no '_'.", fields={"identifier": ["Must not contain '_'."]})
         _check_grant(identity, permissions, owner or identity.owner)

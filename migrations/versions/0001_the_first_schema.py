@@ -103,6 +103,7 @@ def upgrade() -> None:
         sa.Column("data_url", sa.String(), nullable=True),
         sa.Column("data_branch", sa.String(), nullable=True),
         sa.Column("baseline_tree", sa.String(), nullable=True),
+        sa.Column("is_unsettled", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.Column("input_commit", sa.String(), nullable=True),
         sa.Column("output_commit", sa.String(), nullable=True),
         sa.Column("stop_requested_at", sa.DateTime(timezone=True), nullable=True),
@@ -115,6 +116,16 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_runs")),
     )
     op.create_index("ix_runs_job_id_id", "runs", ["job_id", "id"], unique=False)
+    op.create_index(
+        "ix_runs_job_unfinished",
+        "runs",
+        ["job_id", "id"],
+        unique=False,
+        postgresql_where=sa.text("ended_at is null"),
+    )
+    op.create_index(
+        "ix_runs_clone_unsettled", "runs", ["clone"], unique=False, postgresql_where=sa.text("is_unsettled")
+    )
     op.create_index("ix_runs_owner_id", "runs", ["owner", "id"], unique=False)
     op.create_index("ix_runs_tool_id", "runs", ["tool", "id"], unique=False)
     op.create_index(
@@ -216,6 +227,8 @@ def downgrade() -> None:
     op.drop_index("ix_runs_unfinished", table_name="runs", postgresql_where=sa.text("ended_at is null"))
     op.drop_index("ix_runs_tool_id", table_name="runs")
     op.drop_index("ix_runs_owner_id", table_name="runs")
+    op.drop_index("ix_runs_clone_unsettled", table_name="runs", postgresql_where=sa.text("is_unsettled"))
+    op.drop_index("ix_runs_job_unfinished", table_name="runs", postgresql_where=sa.text("ended_at is null"))
     op.drop_index("ix_runs_job_id_id", table_name="runs")
     op.drop_table("runs")
     op.drop_index("ix_jobs_next_run_at", table_name="jobs", postgresql_where=sa.text("next_run_at is not null"))

@@ -249,7 +249,7 @@ def test_a_job_of_somebody_else_is_left_alone(service: JobService, owner: Identi
 def test_an_unknown_job_names_the_nearest(service: JobService, owner: Identity) -> None:
     _schedule(service, owner)
     with pytest.raises(NotFound) as refused:
-        service.get("spkie")
+        service.get(owner, "spkie")
     assert refused.value.hint == "Did you mean 'spike'?"
 
 
@@ -264,7 +264,43 @@ def test_a_job_whose_schedule_cannot_be_used_holds_up_no_other(
     clock.fire_due()
     assert _runs(database, "broken") == []
     assert len(_runs(database, "sound")) == 1
-    job, _ = service.get("broken")
+    job, _ = service.get(owner, "broken")
     assert job.paused_at is not None
     assert job.pause_reason is not None
     assert "cannot be used" in job.pause_reason
+
+
+def test_a_crontab_that_nothing_can_read_holds_up_no_other_job(
+    service: JobService, clock: FiringService, database: Database, time: Time, owner: Identity
+) -> None:
+    _schedule(service, owner, id="broken")
+    _schedule(service, owner, id="sound")
+    with database.transaction() as session:
+        JobRepository(session).get("broken").trigger = "99 99 * * *"
+    time.now = START + timedelta(hours=1)
+    clock.fire_due()
+    assert len(_runs(database, "sound")) == 1
+    assert service.get(owner, "broken")[0].paused_at is not None
+    with pytest.raises(Invalid):
+        service.resume(owner, "broken")
+
+
+def test_a_resumed_job_fires_at_its_next_instant_and_none_of_the_pause(
+    service: JobService, clock: FiringService, database: Database, time: Time, owner: Identity
+) -> None:
+    _schedule(service, owner)
+    service.pause(owner, "spike", "away")
+    time.now = START + timedelta(hours=3, minutes=5)
+    assert service.resume(owner, "spike").next_run_at == START + timedelta(hours=4)
+    clock.fire_due()
+    assert _runs(database) == []
+
+
+def test_a_stranger_sees_no_job_of_another_owner(
+    service: JobService, database: Database, time: Time, owner: Identity, stranger: Identity
+) -> None:
+    _schedule(service, owner, parameters={"env": {"KEY": "hidden"}})
+    assert service.list(stranger) == []
+    for look in (lambda: service.get(stranger, "spike"), lambda: service.firings(stranger, "spike")):
+        with pytest.raises(NotFound):
+            look()

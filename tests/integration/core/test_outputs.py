@@ -80,6 +80,8 @@ def test_a_new_agent_goes_on_at_the_right_byte(database: Database, run_id: int) 
     second.add(b"three")
     _store_rest(database, run_id, second)
     assert _read(database, run_id) == (0, b"one two three")
+    with database.transaction() as session:
+        assert not OutputRepository(session).has_cut(run_id)
 
 
 def test_a_huge_output_keeps_head_and_tail_and_counts_what_is_cut(database: Database, run_id: int) -> None:
@@ -96,6 +98,8 @@ def test_a_huge_output_keeps_head_and_tail_and_counts_what_is_cut(database: Data
     assert data == lines[first:]
     assert first - head == buffer.cut_bytes > 0
     assert len(data) >= TAIL_BYTES
+    with database.transaction() as session:
+        assert OutputRepository(session).has_cut(run_id)
 
 
 def test_the_last_lines_are_found_from_the_end(database: Database, run_id: int) -> None:

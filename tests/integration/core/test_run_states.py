@@ -8,9 +8,12 @@ import threading
 import pytest
 
 from app.errors import Locked, WrongState
+from app.models.dataset import Dataset
 from app.models.run import FINAL, LEGAL_CHANGES, RunStatus
+from app.repositories.clones import CloneRepository
 from app.repositories.database import Database
 from app.repositories.runs import RunRepository
+from app.services.clones import CloneService
 from tests.integration.core.conftest import add_run
 
 SEED = 20261122
@@ -140,3 +143,40 @@ def test_a_run_that_is_not_planned_is_not_claimed(database: Database) -> None:
     add_run(database, is_planned=False)
     with database.transaction() as session:
         assert RunRepository(session).claim(node="n", epoch=1, limit=5) == []
+
+
+@pytest.mark.parametrize("state", ["REQUESTED", "CLONING", "REMOVING"])
+def test_no_run_begins_in_a_clone_that_is_being_made_or_removed(database: Database, state: str) -> None:
+    run = add_run(database, clone="spike")
+    with database.transaction() as session:
+        CloneRepository(session).put("spike", url="file:///x", state=state)
+    with database.transaction() as session:
+        runs = RunRepository(session)
+        assert runs.claim(node="n", epoch=1, limit=5) == []
+        runs.explain_waiting()
+    with database.transaction() as session:
+        assert RunRepository(session).get(run.id).waiting_for == "lock: clone spike is being made or removed"
+        CloneRepository(session).put("spike", url="file:///x", state="READY")
+    with database.transaction() as session:
+        assert [found.id for found in RunRepository(session).claim(node="n", epoch=1, limit=5)] == [run.id]
+
+
+def test_a_clone_that_a_run_uses_is_neither_refreshed_nor_removed(database: Database) -> None:
+    add_run(database, clone="spike")
+    with database.transaction() as session:
+        CloneRepository(session).put("spike", url="file:///x", state="READY")
+        RunRepository(session).claim(node="n", epoch=1, limit=5)
+    clones = CloneService(database)
+    with pytest.raises(WrongState):
+        clones.request(Dataset("spike", "file:///x"))
+    with pytest.raises(WrongState):
+        clones.request_removal("spike")
+
+
+def test_what_a_run_left_does_not_undo_a_wish_for_the_clone(database: Database) -> None:
+    with database.transaction() as session:
+        clones = CloneRepository(session)
+        clones.put("spike", url="file:///x", state="REMOVING")
+        clones.note_head("spike", "file:///x", None, "abc")
+        session.expire_all()
+        assert clones.get("spike").state == "REMOVING"

@@ -80,3 +80,11 @@ def test_a_revoked_token_is_refused_at_once(tokens: TokenService, owner: Identit
         tokens.authenticate(secret)
     with pytest.raises(NotFound):
         tokens.revoke(owner, "brief")
+
+
+def test_nobody_replaces_a_token_that_holds_more_than_they_do(tokens: TokenService, owner: Identity) -> None:
+    secret = tokens.create_root("operator")
+    weak = Identity("eve", "eve", frozenset({Permission.SECURITY_TOKEN_WRITE}))
+    with pytest.raises(Forbidden):
+        tokens.create(weak, "root", [Permission.SECURITY_TOKEN_WRITE])
+    assert tokens.authenticate(secret).owner == "operator"

@@ -100,6 +100,9 @@ def test_a_tool_that_prints_200_mb(shared: Product) -> None:
     tail = shared.call("GET", f"/api/runs/{run['id']}/output.txt?tail=2").content
     assert tail.count(b"\n") <= 2
     assert tail.endswith(b"THE-END\n")
+    whole = shared.output(run["id"])
+    assert whole.startswith(b"a line of some length")
+    assert whole.endswith(b"THE-END\n")
 
 
 def test_a_tool_that_prints_every_byte(shared: Product) -> None:

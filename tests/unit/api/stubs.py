@@ -164,11 +164,11 @@ class Runs(Recorder):
     def output(self, identity: Identity, run_id: int, start_byte: int, limit_bytes: int) -> OutputPage:
         self.note("output", identity, run_id, start_byte, limit_bytes)
         data = self.text[start_byte : start_byte + limit_bytes]
-        return OutputPage(data, start_byte, start_byte + len(data), len(self.text))
+        return OutputPage(data, start_byte, start_byte + len(data), len(self.text), has_cut=False)
 
     def output_tail(self, identity: Identity, run_id: int, lines: int) -> OutputPage:
         data = b"".join(self.text.splitlines(keepends=True)[-lines:])
-        return OutputPage(data, len(self.text) - len(data), len(self.text), len(self.text))
+        return OutputPage(data, len(self.text) - len(data), len(self.text), len(self.text), has_cut=False)
 
     def events(self, identity: Identity, run_id: int) -> Sequence[RunEvent]:
         return [RunEvent(id=1, run_id=1, at=NOON, from_status=None, to_status="WAITING_LOCKS", actor="root")]
@@ -182,10 +182,10 @@ class Jobs(Recorder):
         self.note("schedule", identity, values)
         return a_job(), values["tool"] == "new"
 
-    def get(self, job_id: str) -> tuple[Job, int | None]:
+    def get(self, identity: Identity, job_id: str) -> tuple[Job, int | None]:
         return a_job(job_id), 5
 
-    def list(self, *, after: str = "", limit: int = 100) -> Sequence[tuple[Job, int | None]]:
+    def list(self, identity: Identity, *, after: str = "", limit: int = 100) -> Sequence[tuple[Job, int | None]]:
         return [(a_job(name), None) for name in ("a", "b", "c") if name > after][:limit]
 
     def internal(self) -> dict[str, Any]:
@@ -205,7 +205,9 @@ class Jobs(Recorder):
         self.note("resume", identity, job_id)
         return a_job()
 
-    def firings(self, job_id: str, *, after: datetime | None = None, limit: int = 100) -> Sequence[Firing]:
+    def firings(
+        self, identity: Identity, job_id: str, *, after: datetime | None = None, limit: int = 100
+    ) -> Sequence[Firing]:
         self.note("firings", job_id, after=after, limit=limit)
         days = [NOON.replace(day=day) for day in (29, 28)]
         known = [Firing(due_at=day, recorded_at=day, outcome="fired", reason="due", run_id=1) for day in days]
