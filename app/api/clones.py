@@ -36,6 +36,7 @@ def list_clones(query: dict[str, Any]) -> Any:
 @blueprint.arguments(NoBody, required=False)
 @blueprint.response(202, CloneSchema)
 @blueprint.alt_response(404, "NOT_FOUND")
+@blueprint.alt_response(409, "CONFLICT")
 def request_clone(_: dict[str, Any], name: str) -> Any:
     """Ask for a local clone of a data set, or for its newest state where there is one."""
     dataset, _revision = services().datasets.get(name)
