@@ -17,7 +17,7 @@ from app.services import finishing, supervision
 from app.services.agent_context import AgentContext
 from app.services.dispatching import Dispatcher
 from app.settings import Git
-from tests.integration.core.test_supervision import Scripted, WatchedDatabase, World
+from tests.integration.core.world import Scripted, WatchedDatabase, World
 
 
 class Writing(Scripted):
