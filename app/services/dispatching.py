@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 
-from app.errors import BackendFailed, DatabaseDown, Invalid, NotFound, WrongState
+from app.errors import DatabaseDown, MaoError, Unavailable, WrongState
 from app.models.run import FINAL, Cause, Run, RunStatus
 from app.repositories.runs import RunRepository
 from app.services.agent_context import AgentContext
@@ -97,8 +97,13 @@ class Dispatcher:
                 runs = RunRepository(session)
                 runs.set(run.id, **plan)
                 runs.wake(run.id, RunStatus.WAITING_LOCKS)
-        except (NotFound, Invalid, BackendFailed) as error:
+        except Unavailable:
+            raise
+        except MaoError as error:
             self._refuse(run, error.message)
+        except Exception:
+            log.exception("Run %s cannot be planned.", run.id)
+            self._refuse(run, "The agent cannot use the tool's entry; its log says why.")
 
     def _refuse(self, run: Run, message: str) -> None:
         with self._context.database.transaction() as session:

@@ -35,7 +35,8 @@ def stranger() -> Identity:
 
 def add_run(database: Database, *, is_planned: bool = True, **columns: object) -> Run:
     """Store a run that waits for an agent."""
+    tool = str(columns.pop("tool", "spike"))
     given = {"backend": "dummy", "tool_entry": {"name": "spike"} if is_planned else None, "parameters": {}, **columns}
     with database.transaction() as session:
-        run = new_run("spike", submitter="olga", owner="archive-group", **given)
+        run = new_run(tool, submitter="olga", owner="archive-group", **given)
         return RunRepository(session).add(run, actor="olga")

@@ -10,14 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from app.errors import BackendFailed, DockerDown
+from app.errors import BackendFailed, DockerDown, NotFound, RegistryDown
 from app.executors.base import Phase
 from app.models.run import FINAL, RunStatus
 from app.repositories.outputs import OutputRepository
 from app.repositories.runs import RunRepository
 from app.services import supervision
+from app.services.dispatching import Dispatcher
 from app.services.hygiene import sweep
-from tests.integration.core.world import WatchedDatabase, World
+from tests.integration.core.world import TOOL, WatchedDatabase, World
 
 
 @pytest.fixture
@@ -269,3 +270,48 @@ def test_a_second_stop_with_force_does_not_wait_for_the_first(world: World) -> N
     run = world.until(run_id, *FINAL, tend=dispatcher)
     assert run.status == "ABORTED"
     hanging.set()
+
+
+class Planner:
+    """Knows one tool; one entry is broken, and the registry may be down."""
+
+    def __init__(self) -> None:
+        self.is_down = False
+
+    def plan(self, tool_name: str, labels: dict[str, str] | None = None) -> dict[str, object]:
+        if self.is_down:
+            raise RegistryDown("etcd does not answer.")
+        if tool_name == "broken":
+            raise TypeError("a value that nobody thought of")
+        if tool_name == "gone":
+            raise NotFound("There is no tool 'gone'.")
+        return {"tool_entry": TOOL, "backend": "scripted"}
+
+
+def test_an_entry_that_cannot_be_used_ends_its_run_and_holds_up_no_other(world: World) -> None:
+    context, _ = world.begin()
+    dispatcher = Dispatcher(context, Planner())  # type: ignore[arg-type]
+    broken, gone, sound = (world.add(tool=tool, tool_entry=None) for tool in ("broken", "gone", "spike"))
+    assert dispatcher.step()
+    dispatcher.plan()
+    assert not dispatcher.step()
+    assert (world.row(broken).status, world.row(broken).cause) == ("FAILED", "backend_error")
+    assert world.row(gone).message == "There is no tool 'gone'."
+    assert world.until(sound, *FINAL).status == "SUCCEEDED"
+
+
+def test_while_the_registry_is_down_a_run_of_a_job_waits(world: World) -> None:
+    context, _ = world.begin()
+    planner = Planner()
+    planner.is_down = True
+    dispatcher = Dispatcher(context, planner)  # type: ignore[arg-type]
+    run_id = world.add(tool_entry=None)
+    with pytest.raises(RegistryDown):
+        dispatcher.plan()
+    dispatcher.tend()
+    assert world.row(run_id).status == "WAITING_LOCKS"
+    assert (world.row(run_id).waiting_for or "").startswith("registry")
+    planner.is_down = False
+    dispatcher.plan()
+    dispatcher.step()
+    assert world.until(run_id, *FINAL).status == "SUCCEEDED"
