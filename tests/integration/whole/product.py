@@ -91,7 +91,7 @@ class Product:
 
     def submit(self, tool: str) -> int:
         answer = self.call("POST", f"/api/tools/{tool}/runs", json={})
-        assert answer.status_code == 202, answer.text
+        assert answer.status_code == 202, f"{answer.status_code} {answer.text} {self.logs()}"
         return int(answer.json()["runId"])
 
     def run(self, run_id: int) -> dict[str, Any]:

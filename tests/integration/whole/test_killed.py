@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import requests
 
 from app.settings import Settings, child_environment, load
 from tests.integration.whole.product import Product
@@ -104,12 +103,7 @@ def test_while_postgres_is_down_the_api_says_so_and_recovers_by_itself(product: 
     assert "PostgreSQL" in answer.json()["message"]
     assert "Retry-After" in answer.headers
     product.start_postgres_again()
-
-    def accepted() -> requests.Response | None:
-        answer = product.call("POST", "/api/tools/quick/runs", json={})
-        return answer if answer.status_code == 202 else None
-
-    run_id = product.until(accepted, "runs are accepted again", 15).json()["runId"]
+    run_id = product.submit("quick")
     product.start_agent()
     assert product.final(run_id)["status"] == "SUCCEEDED"
 
