@@ -34,8 +34,8 @@ _MIGRATION_LOCK = 0x4D414F01
 class Database:
     """Gives transactions. Nothing connects before the first one.
 
-    ``statement_timeout_seconds`` ends any statement that hangs; connections are checked before use, so that a
-    restarted server is no error of the next request.
+    ``statement_timeout_seconds`` ends any statement that hangs; connections that have rested are checked before use, so
+    that a restarted server is no error of the next request.
     """
 
     def __init__(self, url: str, *, pool_size: int = 5, statement_timeout_seconds: float = 10.0) -> None:

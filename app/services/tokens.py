@@ -93,11 +93,6 @@ class TokenService:
         """Make the token that may do everything, in place of an older one, and give its text."""
         return self._store(ROOT, list(Permission), owner, "installation", None)[1]
 
-    def has_root(self) -> bool:
-        """Tell whether a root token was made."""
-        with self._database.transaction() as session:
-            return TokenRepository(session).find(ROOT) is not None
-
     def revoke(self, identity: Identity, identifier: str) -> None:
         """Delete a token; it is refused from the next call on.
 
