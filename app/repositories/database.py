@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import psycopg2
-from sqlalchemy import Engine, create_engine, event, text
-from sqlalchemy.exc import DataError, DBAPIError, DisconnectionError, IntegrityError, SQLAlchemyError
+from sqlalchemy import Engine, create_engine, text
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session, sessionmaker
 
@@ -25,17 +23,14 @@ _BROKEN_CONSTRAINTS: dict[str, MaoError] = {
     "pk_run_output": AlreadyExists("These bytes of output are stored already."),
     "uq_firings_job_id_due_at": AlreadyExists("This instant has fired already."),
 }
-_TRUSTED_SECONDS = 0.2
-"""Shorter than any server needs to stop and start again."""
-
 _MIGRATION_LOCK = 0x4D414F01
 
 
 class Database:
     """Gives transactions. Nothing connects before the first one.
 
-    ``statement_timeout_seconds`` ends any statement that hangs; connections that have rested are checked before use, so
-    that a restarted server is no error of the next request.
+    ``statement_timeout_seconds`` ends any statement that hangs; connections are checked before use, so that a
+    restarted server is no error of the next request.
     """
 
     def __init__(self, url: str, *, pool_size: int = 5, statement_timeout_seconds: float = 10.0) -> None:
@@ -107,36 +102,15 @@ def connect_arguments(statement_timeout_ms: int) -> dict[str, Any]:
 
 
 def _engine(url: str, pool_size: int, statement_timeout_ms: int) -> Engine:
-    engine = create_engine(
+    return create_engine(
         url,
         pool_size=pool_size,
         max_overflow=20,
         pool_timeout=5,
+        pool_pre_ping=True,
         hide_parameters=True,
         connect_args=connect_arguments(statement_timeout_ms),
     )
-    event.listen(engine, "checkin", _note_rest)
-    event.listen(engine, "checkout", _check_after_rest)
-    return engine
-
-
-def _note_rest(_connection: Any, record: Any) -> None:
-    record.info["resting_since"] = time.monotonic()
-
-
-def _check_after_rest(connection: Any, record: Any, _proxy: Any) -> None:
-    """Ask a connection that has rested for a sign of life; the pool replaces one that gives none.
-
-    One that was in use a moment ago is taken as it is: to ask it every time would cost more than most transactions.
-    """
-    if time.monotonic() - record.info.get("resting_since", 0.0) < _TRUSTED_SECONDS:
-        return
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute("select 1")
-        connection.rollback()
-    except psycopg2.Error as error:
-        raise DisconnectionError("The connection was lost while it rested.") from error
 
 
 @contextmanager
