@@ -21,9 +21,14 @@ from app.errors import Invalid, nearest
 
 @dataclass(frozen=True)
 class WorkingEnvironment:
-    """The node itself. ``importdir`` holds the clones; ``user`` is the operator's name; ``node`` the machine's."""
+    """The node itself; ``user`` is the operator's name, ``node`` the machine's.
+
+    ``importdir`` holds the clones, ``filesdir`` what was uploaded to runs, ``secretsdir`` a folder of secrets a tool.
+    """
 
     importdir: Path = Path("data")
+    filesdir: Path = Path("files")
+    secretsdir: Path = Path("secrets")
     user: str = ""
     node: str = ""
     allow_process_backend: bool = False
@@ -90,9 +95,20 @@ class Api:
 
 @dataclass(frozen=True)
 class LimitsSettings:
-    """What a run gets when its tool does not say, and what this node allows at once."""
+    """What a run gets when its tool does not say, and what this node allows at once; 0 is no limit.
+
+    Percentages are of a file system in use: above ``disk_pull_percent`` no image is fetched, above
+    ``disk_run_percent`` no run begins. ``catch_up_per_minute`` is how many runs a minute make up for missed instants.
+    """
 
     concurrent_runs: int = 4
+    runs_per_tool: int = 0
+    runs_per_owner: int = 0
+    runs_per_backend: int = 0
+    disk_pull_percent: int = 85
+    disk_run_percent: int = 95
+    catch_up_per_minute: int = 60
+    lock_seconds: int = 20
     memory_mb: int = 1024
     cpus: float = 1.0
     pids: int = 256
@@ -100,6 +116,24 @@ class LimitsSettings:
     stop_grace_seconds: int = 10
     output_bytes: int = 64 * 2**20
     body_bytes: int = 2**20
+    file_bytes: int = 100 * 2**20
+    refusals_per_minute: int = 60
+
+
+@dataclass(frozen=True)
+class Retention:
+    """For how many days each kind of record is kept after it was made; 0 is for ever.
+
+    ``image_days`` counts from an image's last use. A run that is removed takes events, output and files along.
+    """
+
+    runs_days: int = 3650
+    output_days: int = 365
+    files_days: int = 90
+    firings_days: int = 730
+    audit_days: int = 3650
+    idempotency_days: int = 30
+    image_days: int = 30
 
 
 @dataclass(frozen=True)
@@ -114,6 +148,7 @@ class Settings:
     git: Git
     api: Api
     limits: LimitsSettings
+    retention: Retention
 
     @property
     def node(self) -> str:
@@ -174,6 +209,8 @@ def _completed(built: dict[str, Any], folder: Path, environ: Mapping[str, str]) 
         raise Invalid(f"'{node}' is not a name for a node.", hint="Use at most 41 of a-z, 0-9, '.', '_' and '-'.")
     return WorkingEnvironment(
         importdir=(folder / given.importdir).resolve(),
+        filesdir=(folder / given.filesdir).resolve(),
+        secretsdir=(folder / given.secretsdir).resolve(),
         user=given.user or environ.get("USER", "") or "operator",
         node=node,
         allow_process_backend=given.allow_process_backend,

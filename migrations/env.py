@@ -5,16 +5,37 @@ from __future__ import annotations
 from alembic import context
 
 from app.models.agent import Agent
+from app.models.attempt import RunAttempt
+from app.models.audit import AuditEntry
 from app.models.base import Base
 from app.models.clone import Clone
 from app.models.event import RunEvent
+from app.models.file import RunFile
+from app.models.idempotency import IdempotencyKey
+from app.models.image import Image
 from app.models.job import Job
 from app.models.notification import Notification
 from app.models.output import OutputChunk
+from app.models.refusal import Refusal
 from app.models.run import Run
 from app.models.token import Token
 
-TABLES = (Agent, Clone, RunEvent, Job, Notification, OutputChunk, Run, Token)
+TABLES = (
+    Agent,
+    AuditEntry,
+    Clone,
+    IdempotencyKey,
+    Image,
+    Job,
+    Notification,
+    OutputChunk,
+    Refusal,
+    Run,
+    RunAttempt,
+    RunEvent,
+    RunFile,
+    Token,
+)
 
 context.configure(connection=context.config.attributes["connection"], target_metadata=Base.metadata, compare_type=True)
 context.run_migrations()

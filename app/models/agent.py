@@ -26,10 +26,14 @@ class Agent(Base):
 
 
 class Installation(Base):
-    """The one row that tells this installation's containers from those of any other on the same engine."""
+    """The one row that tells this installation's containers from those of any other on the same engine.
+
+    ``webhook_key`` (hex) is what the webhook ids of runs are made with; see ``app.services.webhooks``.
+    """
 
     __tablename__ = "installation"
 
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     identifier: Mapped[str]
+    webhook_key: Mapped[str]
     created_at: Mapped[datetime]

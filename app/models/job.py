@@ -56,6 +56,8 @@ class Job(Base):
     misfire: Mapped[str] = mapped_column(server_default=MisfirePolicy.LAST.value)
     max_age_seconds: Mapped[int]
     overlap: Mapped[str] = mapped_column(server_default=OverlapPolicy.SKIP.value)
+    jitter_seconds: Mapped[int] = mapped_column(server_default="0")
+    catch_up_limit: Mapped[int] = mapped_column(server_default="100")
     description: Mapped[str] = mapped_column(server_default="")
     owner: Mapped[str]
     submitter: Mapped[str]
@@ -64,13 +66,18 @@ class Job(Base):
     next_run_at: Mapped[datetime | None]
     paused_at: Mapped[datetime | None]
     pause_reason: Mapped[str | None]
+    paused_until: Mapped[datetime | None]
 
 
 class Firing(Base):
     """One due instant of a job. The unique index is what makes one instant fire at most one run."""
 
     __tablename__ = "firings"
-    __table_args__ = (Index("uq_firings_job_id_due_at", "job_id", "due_at", unique=True),)
+    __table_args__ = (
+        Index("uq_firings_job_id_due_at", "job_id", "due_at", unique=True),
+        Index("ix_firings_run_id", "run_id", postgresql_where=text("run_id is not null")),
+        Index("ix_firings_recorded_at", "recorded_at"),
+    )
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
     job_id: Mapped[str]

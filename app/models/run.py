@@ -50,9 +50,10 @@ HELD = frozenset({_S.PENDING_SUBMIT, _S.SUBMITTED, _S.RUNNING, _S.ABORTING})
 LEGAL_CHANGES: dict[RunStatus, frozenset[RunStatus]] = {
     _S.DEFINED: frozenset({_S.WAITING_LOCKS, _S.ABORTED}),
     _S.WAITING_LOCKS: frozenset({_S.PENDING_SUBMIT, _S.ABORTED, _S.FAILED}),
-    _S.PENDING_SUBMIT: frozenset({_S.SUBMITTED, _S.ABORTING, _S.FAILED, _S.IN_DOUBT}),
-    _S.SUBMITTED: frozenset({_S.RUNNING, _S.ABORTING, _S.SUCCEEDED, _S.FAILED, _S.IN_DOUBT}),
-    _S.RUNNING: frozenset({_S.ABORTING, _S.SUCCEEDED, _S.FAILED, _S.IN_DOUBT}),
+    # Back to waiting: the attempt is proven not started or proven ended, and the run may have another one.
+    _S.PENDING_SUBMIT: frozenset({_S.SUBMITTED, _S.WAITING_LOCKS, _S.ABORTING, _S.FAILED, _S.IN_DOUBT}),
+    _S.SUBMITTED: frozenset({_S.RUNNING, _S.WAITING_LOCKS, _S.ABORTING, _S.SUCCEEDED, _S.FAILED, _S.IN_DOUBT}),
+    _S.RUNNING: frozenset({_S.WAITING_LOCKS, _S.ABORTING, _S.SUCCEEDED, _S.FAILED, _S.IN_DOUBT}),
     _S.ABORTING: frozenset({_S.ABORTED, _S.SUCCEEDED, _S.FAILED, _S.IN_DOUBT}),
     _S.SUCCEEDED: frozenset(),
     _S.FAILED: frozenset(),
@@ -76,6 +77,11 @@ class Run(Base):
     writes to; the partial unique index forbids two runs in one clone. ``attempt`` and ``agent_epoch`` fence
     every update: an agent that was replaced changes no row. ``is_unsettled`` says that the run is over and its files
     are still in the clone: they are set aside before the next run.
+
+    ``parent_id`` is the first run of a chain of resubmissions. ``not_before`` holds a waiting run back (a pause between
+    attempts, a job's jitter). ``locks`` are keys in etcd that the run needs while it is held, ``lock_token`` their
+    fencing token and ``lock_lease`` the lease that keeps them. ``output_base`` is the number of the byte with which the
+    present attempt's output begins. ``output_removed_at`` says when retention took the output away.
     """
 
     __tablename__ = "runs"
@@ -86,7 +92,15 @@ class Run(Base):
         Index("ix_runs_clone_unsettled", "clone", postgresql_where=text("is_unsettled")),
         Index("ix_runs_tool_id", "tool", "id"),
         Index("ix_runs_owner_id", "owner", "id"),
+        Index("ix_runs_submitter_id", "submitter", "id"),
+        Index("ix_runs_status_id", "status", "id"),
         Index("ix_runs_job_id_id", "job_id", "id"),
+        Index("ix_runs_parent_id_id", "parent_id", "id", postgresql_where=text("parent_id is not null")),
+        Index("ix_runs_defined_at", "defined_at"),
+        Index("ix_runs_labels", "labels", postgresql_using="gin", postgresql_ops={"labels": "jsonb_path_ops"}),
+        Index("ix_runs_image_digest_id", "image_digest", "id", postgresql_where=text("image_digest is not null")),
+        Index("ix_runs_input_commit_id", "input_commit", "id", postgresql_where=text("input_commit is not null")),
+        Index("ix_runs_output_commit_id", "output_commit", "id", postgresql_where=text("output_commit is not null")),
     )
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
@@ -105,11 +119,23 @@ class Run(Base):
     backend: Mapped[str]
     labels: Mapped[dict[str, Any]] = mapped_column(server_default="{}")
     parameters: Mapped[dict[str, Any]] = mapped_column(server_default="{}")
+    profile: Mapped[str] = mapped_column(server_default="standard")
+    is_manual_start: Mapped[bool] = mapped_column(server_default=text("false"))
+    has_runtime_variables: Mapped[bool] = mapped_column(server_default=text("false"))
+    identification_keys: Mapped[dict[str, Any]] = mapped_column(server_default="{}")
+    locks: Mapped[list[str]] = mapped_column(server_default="[]")
+    lock_token: Mapped[int | None] = mapped_column(BigInteger)
+    lock_lease: Mapped[int | None] = mapped_column(BigInteger)
+    not_before: Mapped[datetime | None]
     defined_at: Mapped[datetime]
     submitted_at: Mapped[datetime | None]
     started_at: Mapped[datetime | None]
     ended_at: Mapped[datetime | None]
     attempt: Mapped[int] = mapped_column(server_default="0")
+    infrastructure_failures: Mapped[int] = mapped_column(server_default="0")
+    tool_failures: Mapped[int] = mapped_column(server_default="0")
+    output_base: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    output_removed_at: Mapped[datetime | None]
     node: Mapped[str | None]
     agent_epoch: Mapped[int | None] = mapped_column(BigInteger)
     handle: Mapped[str | None]

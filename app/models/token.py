@@ -20,6 +20,7 @@ class Permission(StrEnum):
     JOB_RUN_UPLOAD_FILES = "job_run_upload_files"
     JOB_RUN_ABORT = "job_run_abort"
     JOB_RUN_ABORT_ANY = "job_run_abort_any"
+    JOB_RUN_CHANGE_ANY = "job_run_change_any"
     JOB_RUN_READ = "job_run_read"
     JOB_RUN_READ_ANY = "job_run_read_any"
     JOB_RUN_OUTPUT = "job_run_output"
@@ -36,15 +37,21 @@ class Permission(StrEnum):
     REGISTRY_ADMIN = "registry_admin"
     DATASET_WRITE = "dataset_write"
     NODE_WRITE = "node_write"
+    AUDIT_READ = "audit_read"
 
 
 class Token(Base):
-    """A secret that somebody holds; ``secret_sha256`` is the hex digest of it."""
+    """A secret that somebody holds; ``secret_sha256`` is the hex digest of it.
+
+    After a rotation the secret before counts until ``previous_valid_until``.
+    """
 
     __tablename__ = "tokens"
 
     identifier: Mapped[str] = mapped_column(primary_key=True)
     secret_sha256: Mapped[str]
+    previous_sha256: Mapped[str | None]
+    previous_valid_until: Mapped[datetime | None]
     permissions: Mapped[list[str]]
     owner: Mapped[str]
     created_by: Mapped[str]

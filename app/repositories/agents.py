@@ -46,6 +46,11 @@ class AgentRepository:
 
     def installation(self) -> str:
         """Give this installation's identifier, made at the first call and the same ever after."""
-        row = {"id": 1, "identifier": secrets.token_hex(8), "created_at": utc_now()}
+        row = {
+            "id": 1,
+            "identifier": secrets.token_hex(8),
+            "webhook_key": secrets.token_hex(32),
+            "created_at": utc_now(),
+        }
         self._session.execute(insert(Installation).values(row).on_conflict_do_nothing(index_elements=["id"]))
         return self._session.scalars(select(Installation.identifier)).one()

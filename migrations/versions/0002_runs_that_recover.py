@@ -1,0 +1,208 @@
+"""Attempts, locks, files, idempotency keys, an audit log, rotated tokens, and the indexes that searches need."""
+
+from __future__ import annotations
+
+import secrets
+
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy.dialects import postgresql
+
+revision = "0002"
+down_revision = "0001"
+
+
+def upgrade() -> None:
+    op.create_table(
+        "audit_log",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("actor", sa.String(), nullable=False),
+        sa.Column("owner", sa.String(), nullable=True),
+        sa.Column("action", sa.String(), nullable=False),
+        sa.Column("target", sa.String(), nullable=False),
+        sa.Column("address", sa.String(), nullable=True),
+        sa.Column("request_id", sa.String(), nullable=True),
+        sa.Column("result", sa.String(), nullable=True),
+        sa.Column("details", postgresql.JSONB(astext_type=sa.Text()), server_default="{}", nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_audit_log")),
+    )
+    op.create_index("ix_audit_log_action_id", "audit_log", ["action", "id"], unique=False)
+    op.create_index("ix_audit_log_actor_id", "audit_log", ["actor", "id"], unique=False)
+    op.create_index("ix_audit_log_at", "audit_log", ["at"], unique=False)
+    op.create_index("ix_audit_log_target_id", "audit_log", ["target", "id"], unique=False)
+    op.create_table(
+        "images",
+        sa.Column("image_id", sa.String(), nullable=False),
+        sa.Column("reference", sa.String(), nullable=False),
+        sa.Column("is_ours", sa.Boolean(), server_default=sa.text("false"), nullable=False),
+        sa.Column("pulled_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("last_used_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("image_id", name=op.f("pk_images")),
+    )
+    op.create_table(
+        "refusals",
+        sa.Column("source", sa.String(), nullable=False),
+        sa.Column("minute", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("count", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("source", "minute", name=op.f("pk_refusals")),
+    )
+    op.create_table(
+        "idempotency_keys",
+        sa.Column("submitter", sa.String(), nullable=False),
+        sa.Column("key", sa.String(), nullable=False),
+        sa.Column("body_sha256", sa.String(), nullable=False),
+        sa.Column("run_id", sa.BigInteger(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["run_id"], ["runs.id"], name=op.f("fk_idempotency_keys_run_id_runs"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("submitter", "key", name=op.f("pk_idempotency_keys")),
+    )
+    op.create_index("ix_idempotency_keys_created_at", "idempotency_keys", ["created_at"], unique=False)
+    op.create_index("ix_idempotency_keys_run_id", "idempotency_keys", ["run_id"], unique=False)
+    op.create_table(
+        "run_attempts",
+        sa.Column("run_id", sa.BigInteger(), nullable=False),
+        sa.Column("number", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("node", sa.String(), nullable=True),
+        sa.Column("handle", sa.String(), nullable=True),
+        sa.Column("image_digest", sa.String(), nullable=True),
+        sa.Column("started_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("exit_code", sa.Integer(), nullable=True),
+        sa.Column("cause", sa.String(), nullable=False),
+        sa.Column("message", sa.String(), nullable=False),
+        sa.Column("first_byte", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["run_id"], ["runs.id"], name=op.f("fk_run_attempts_run_id_runs"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("run_id", "number", name=op.f("pk_run_attempts")),
+    )
+    op.create_table(
+        "run_files",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
+        sa.Column("run_id", sa.BigInteger(), nullable=False),
+        sa.Column("file_id", sa.String(), nullable=False),
+        sa.Column("size_bytes", sa.BigInteger(), nullable=False),
+        sa.Column("sha256", sa.String(), nullable=False),
+        sa.Column("uploaded_by", sa.String(), nullable=False),
+        sa.Column("uploaded_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["run_id"], ["runs.id"], name=op.f("fk_run_files_run_id_runs"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_run_files")),
+    )
+    op.create_index("uq_run_files_run_id_file_id", "run_files", ["run_id", "file_id"], unique=True)
+    op.create_index("ix_firings_recorded_at", "firings", ["recorded_at"], unique=False)
+    op.create_index(
+        "ix_firings_run_id", "firings", ["run_id"], unique=False, postgresql_where=sa.text("run_id is not null")
+    )
+    op.add_column("installation", sa.Column("webhook_key", sa.String(), nullable=True))
+    op.execute(sa.text("update installation set webhook_key = :key").bindparams(key=secrets.token_hex(32)))
+    op.alter_column("installation", "webhook_key", nullable=False)
+    op.add_column("jobs", sa.Column("jitter_seconds", sa.Integer(), server_default="0", nullable=False))
+    op.add_column("jobs", sa.Column("catch_up_limit", sa.Integer(), server_default="100", nullable=False))
+    op.add_column("jobs", sa.Column("paused_until", sa.DateTime(timezone=True), nullable=True))
+    op.add_column("runs", sa.Column("profile", sa.String(), server_default="standard", nullable=False))
+    op.add_column("runs", sa.Column("is_manual_start", sa.Boolean(), server_default=sa.text("false"), nullable=False))
+    op.add_column(
+        "runs", sa.Column("has_runtime_variables", sa.Boolean(), server_default=sa.text("false"), nullable=False)
+    )
+    op.add_column(
+        "runs",
+        sa.Column("identification_keys", postgresql.JSONB(astext_type=sa.Text()), server_default="{}", nullable=False),
+    )
+    op.add_column(
+        "runs", sa.Column("locks", postgresql.JSONB(astext_type=sa.Text()), server_default="[]", nullable=False)
+    )
+    op.add_column("runs", sa.Column("lock_token", sa.BigInteger(), nullable=True))
+    op.add_column("runs", sa.Column("lock_lease", sa.BigInteger(), nullable=True))
+    op.add_column("runs", sa.Column("not_before", sa.DateTime(timezone=True), nullable=True))
+    op.add_column("runs", sa.Column("infrastructure_failures", sa.Integer(), server_default="0", nullable=False))
+    op.add_column("runs", sa.Column("tool_failures", sa.Integer(), server_default="0", nullable=False))
+    op.add_column("runs", sa.Column("output_base", sa.BigInteger(), server_default="0", nullable=False))
+    op.add_column("runs", sa.Column("output_removed_at", sa.DateTime(timezone=True), nullable=True))
+    op.create_index("ix_runs_defined_at", "runs", ["defined_at"], unique=False)
+    op.create_index(
+        "ix_runs_image_digest_id",
+        "runs",
+        ["image_digest", "id"],
+        unique=False,
+        postgresql_where=sa.text("image_digest is not null"),
+    )
+    op.create_index(
+        "ix_runs_input_commit_id",
+        "runs",
+        ["input_commit", "id"],
+        unique=False,
+        postgresql_where=sa.text("input_commit is not null"),
+    )
+    op.create_index(
+        "ix_runs_labels",
+        "runs",
+        ["labels"],
+        unique=False,
+        postgresql_using="gin",
+        postgresql_ops={"labels": "jsonb_path_ops"},
+    )
+    op.create_index(
+        "ix_runs_output_commit_id",
+        "runs",
+        ["output_commit", "id"],
+        unique=False,
+        postgresql_where=sa.text("output_commit is not null"),
+    )
+    op.create_index(
+        "ix_runs_parent_id_id",
+        "runs",
+        ["parent_id", "id"],
+        unique=False,
+        postgresql_where=sa.text("parent_id is not null"),
+    )
+    op.create_index("ix_runs_status_id", "runs", ["status", "id"], unique=False)
+    op.create_index("ix_runs_submitter_id", "runs", ["submitter", "id"], unique=False)
+    op.add_column("tokens", sa.Column("previous_sha256", sa.String(), nullable=True))
+    op.add_column("tokens", sa.Column("previous_valid_until", sa.DateTime(timezone=True), nullable=True))
+
+
+def downgrade() -> None:
+    op.drop_column("tokens", "previous_valid_until")
+    op.drop_column("tokens", "previous_sha256")
+    op.drop_index("ix_runs_submitter_id", table_name="runs")
+    op.drop_index("ix_runs_status_id", table_name="runs")
+    op.drop_index("ix_runs_parent_id_id", table_name="runs", postgresql_where=sa.text("parent_id is not null"))
+    op.drop_index("ix_runs_output_commit_id", table_name="runs", postgresql_where=sa.text("output_commit is not null"))
+    op.drop_index(
+        "ix_runs_labels", table_name="runs", postgresql_using="gin", postgresql_ops={"labels": "jsonb_path_ops"}
+    )
+    op.drop_index("ix_runs_input_commit_id", table_name="runs", postgresql_where=sa.text("input_commit is not null"))
+    op.drop_index("ix_runs_image_digest_id", table_name="runs", postgresql_where=sa.text("image_digest is not null"))
+    op.drop_index("ix_runs_defined_at", table_name="runs")
+    op.drop_column("runs", "output_removed_at")
+    op.drop_column("runs", "output_base")
+    op.drop_column("runs", "tool_failures")
+    op.drop_column("runs", "infrastructure_failures")
+    op.drop_column("runs", "not_before")
+    op.drop_column("runs", "lock_lease")
+    op.drop_column("runs", "lock_token")
+    op.drop_column("runs", "locks")
+    op.drop_column("runs", "identification_keys")
+    op.drop_column("runs", "has_runtime_variables")
+    op.drop_column("runs", "is_manual_start")
+    op.drop_column("runs", "profile")
+    op.drop_column("jobs", "paused_until")
+    op.drop_column("jobs", "catch_up_limit")
+    op.drop_column("jobs", "jitter_seconds")
+    op.drop_column("installation", "webhook_key")
+    op.drop_index("ix_firings_run_id", table_name="firings", postgresql_where=sa.text("run_id is not null"))
+    op.drop_index("ix_firings_recorded_at", table_name="firings")
+    op.drop_index("uq_run_files_run_id_file_id", table_name="run_files")
+    op.drop_table("run_files")
+    op.drop_table("run_attempts")
+    op.drop_index("ix_idempotency_keys_run_id", table_name="idempotency_keys")
+    op.drop_index("ix_idempotency_keys_created_at", table_name="idempotency_keys")
+    op.drop_table("idempotency_keys")
+    op.drop_table("refusals")
+    op.drop_table("images")
+    op.drop_index("ix_audit_log_target_id", table_name="audit_log")
+    op.drop_index("ix_audit_log_at", table_name="audit_log")
+    op.drop_index("ix_audit_log_actor_id", table_name="audit_log")
+    op.drop_index("ix_audit_log_action_id", table_name="audit_log")
+    op.drop_table("audit_log")
