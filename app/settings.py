@@ -56,7 +56,7 @@ class Postgres:
     user: str = "mao"
     password: str = field(default="", repr=False)
     pool_size: int = 5
-    statement_timeout_seconds: float = 10.0
+    statement_timeout_seconds: float = 5.0
 
 
 @dataclass(frozen=True)
@@ -99,6 +99,7 @@ class LimitsSettings:
 
     Percentages are of a file system in use: above ``disk_pull_percent`` no image is fetched, above
     ``disk_run_percent`` no run begins. ``catch_up_per_minute`` is how many runs a minute make up for missed instants.
+    ``retry_seconds`` is the pause before a second attempt; it doubles before each further one.
     """
 
     concurrent_runs: int = 4
@@ -109,6 +110,7 @@ class LimitsSettings:
     disk_run_percent: int = 95
     catch_up_per_minute: int = 60
     lock_seconds: int = 20
+    retry_seconds: float = 10.0
     memory_mb: int = 1024
     cpus: float = 1.0
     pids: int = 256

@@ -15,6 +15,8 @@ from sqlalchemy.orm import Session, sessionmaker
 
 import migrations
 from app.errors import AlreadyExists, DatabaseDown, Invalid, Locked, MaoError
+from app.repositories.circuit import Circuit
+from app.repositories.deadlines import connection_factory
 
 __all__ = ["Database", "Session", "connect_arguments", "migrate"]
 
@@ -24,19 +26,24 @@ _BROKEN_CONSTRAINTS: dict[str, MaoError] = {
     "uq_firings_job_id_due_at": AlreadyExists("This instant has fired already."),
 }
 _MIGRATION_LOCK = 0x4D414F01
+_MIGRATION_STEP_SECONDS = 60.0
+_POOL_SECONDS = 3.0
+"""How long a transaction waits for a connection of the pool. With the longest wait for the server it stays below 10."""
 
 
 class Database:
     """Gives transactions. Nothing connects before the first one.
 
-    ``statement_timeout_seconds`` ends any statement that hangs; connections are checked before use, so that a
-    restarted server is no error of the next request.
+    ``statement_timeout_seconds`` ends any statement that hangs, on the server and a little later on this side, where
+    the server is frozen too; connections are checked before use, so that a restarted server is no error of the next
+    request.
     """
 
-    def __init__(self, url: str, *, pool_size: int = 5, statement_timeout_seconds: float = 10.0) -> None:
+    def __init__(self, url: str, *, pool_size: int = 5, statement_timeout_seconds: float = 5.0) -> None:
         self.url = url
         self._pool_size = pool_size
-        self._statement_timeout_ms = int(statement_timeout_seconds * 1000)
+        self._statement_timeout_seconds = statement_timeout_seconds
+        self._circuit = Circuit()
         self._engine: Engine | None = None
         self._new_session: sessionmaker[Session] | None = None
         self._lock = threading.Lock()
@@ -50,7 +57,7 @@ class Database:
             Conflict: a constraint forbids it; which child depends on the constraint.
             Invalid: a value does not fit its column.
         """
-        with _translated(), self._sessions().begin() as session:
+        with _translated(), self._circuit.guard(), self._sessions().begin() as session:
             yield session
 
     @contextmanager
@@ -81,35 +88,35 @@ class Database:
     def _sessions(self) -> sessionmaker[Session]:
         with self._lock:
             if self._new_session is None:
-                self._engine = _engine(self.url, self._pool_size, self._statement_timeout_ms)
+                self._engine = _engine(self.url, self._pool_size, self._statement_timeout_seconds)
                 self._new_session = sessionmaker(self._engine, expire_on_commit=False)
             return self._new_session
 
 
-def connect_arguments(statement_timeout_ms: int) -> dict[str, Any]:
-    """Give libpq options under which a server that vanished is noticed within seconds."""
+def connect_arguments(statement_timeout_seconds: float) -> dict[str, Any]:
+    """Give the driver's options under which a server that vanished or froze is noticed within seconds."""
     return {
-        "connect_timeout": 3,
+        "connection_factory": connection_factory(statement_timeout_seconds),
         "keepalives_idle": 5,
         "keepalives_interval": 2,
         "keepalives_count": 3,
         "tcp_user_timeout": 8000,
         # The server, too, has to notice that we vanished: a lock of ours would stay for hours.
-        "options": f"-c statement_timeout={statement_timeout_ms} -c lock_timeout=5000 -c timezone=UTC"
+        "options": f"-c statement_timeout={int(statement_timeout_seconds * 1000)} -c lock_timeout=5000 -c timezone=UTC"
         " -c tcp_keepalives_idle=5 -c tcp_keepalives_interval=2 -c tcp_keepalives_count=3"
         " -c idle_in_transaction_session_timeout=60000",
     }
 
 
-def _engine(url: str, pool_size: int, statement_timeout_ms: int) -> Engine:
+def _engine(url: str, pool_size: int, statement_timeout_seconds: float) -> Engine:
     return create_engine(
         url,
         pool_size=pool_size,
         max_overflow=20,
-        pool_timeout=5,
+        pool_timeout=_POOL_SECONDS,
         pool_pre_ping=True,
         hide_parameters=True,
-        connect_args=connect_arguments(statement_timeout_ms),
+        connect_args=connect_arguments(statement_timeout_seconds),
     )
 
 
@@ -145,7 +152,7 @@ def migrate(url: str) -> None:
     import alembic.config
     import alembic.util
 
-    engine = create_engine(url, connect_args=connect_arguments(60_000))
+    engine = create_engine(url, connect_args=connect_arguments(_MIGRATION_STEP_SECONDS))
     config = alembic.config.Config()
     config.set_main_option("script_location", str(Path(migrations.__file__).parent))
     try:

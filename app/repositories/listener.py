@@ -18,7 +18,7 @@ from app.repositories.runs import FINAL_CHANNEL
 log = logging.getLogger(__name__)
 _RECONNECT_SECONDS = 0.5
 _LEADER_LOCK = 0x4D414F02
-_CHECK_TIMEOUT_MS = 5000
+_CHECK_SECONDS = 5.0
 
 
 class Channel:
@@ -31,7 +31,7 @@ class Channel:
     def __init__(self, url: str, channels: Sequence[str]) -> None:
         try:
             dsn = url.replace("postgresql+psycopg2://", "postgresql://", 1)
-            self._connection = psycopg2.connect(dsn, **connect_arguments(_CHECK_TIMEOUT_MS))
+            self._connection = psycopg2.connect(dsn, **connect_arguments(_CHECK_SECONDS))
             self._connection.autocommit = True
             with self._connection.cursor() as cursor:
                 for channel in channels:
@@ -42,7 +42,8 @@ class Channel:
     def wait(self, timeout_seconds: float) -> list[tuple[str, str]]:
         """Give what was told, as (channel, payload), as soon as there is something or the time is over."""
         try:
-            if not select.select([self._connection], [], [], timeout_seconds)[0]:
+            # What came along with the answer to a question is here already, and the socket says no more about it.
+            if not self._connection.notifies and not select.select([self._connection], [], [], timeout_seconds)[0]:
                 return []
             self._connection.poll()
             told = [(notice.channel, notice.payload) for notice in self._connection.notifies]
