@@ -11,7 +11,7 @@ from contextlib import contextmanager
 import pytest
 
 from app.errors import AlreadyExists, StaleRevision
-from app.repositories.kv import Change, Entry, KvStore
+from app.repositories.kv import Change, Entry, KvStore, Lease
 
 DEADLINE_SECONDS = 20.0
 
@@ -60,6 +60,9 @@ def watching(kv: KvStore, prefix: str) -> Iterator[Watching]:
 
 class KvContract:
     """What every ``KvStore`` does. A subclass gives the fixture ``kv``: an empty store."""
+
+    lease_seconds = 3
+    """A lifetime that is long enough for a busy machine to renew it in time."""
 
     def test_what_was_created_is_read_with_its_revision(self, kv: KvStore) -> None:
         revision = kv.create("/mao/t/a", "één ☃")
@@ -163,6 +166,78 @@ class KvContract:
         winners = {f"/mao/t/{name}": f"caller {caller}" for caller, names_won in won.items() for name in names_won}
         assert sum(map(len, won.values())) == names
         assert {entry.key: entry.value for entry in kv.list("/mao/t/")} == winners
+
+    def test_keys_that_are_created_together_share_a_lease_and_a_token(self, kv: KvStore) -> None:
+        lease = kv.create_all({"/mao/t/b": "2", "/mao/t/a": "1"}, ttl_seconds=60)
+        assert kv.list("/mao/t/") == [
+            Entry("/mao/t/a", "1", lease.token, lease.id),
+            Entry("/mao/t/b", "2", lease.token, lease.id),
+        ]
+
+    def test_of_keys_one_of_which_is_there_none_is_created(self, kv: KvStore) -> None:
+        kv.create("/mao/t/b", "mine")
+        with pytest.raises(AlreadyExists):
+            kv.create_all(dict.fromkeys(["/mao/t/a", "/mao/t/b", "/mao/t/c"], "yours"), ttl_seconds=60)
+        assert [(entry.key, entry.value) for entry in kv.list("/mao/t/")] == [("/mao/t/b", "mine")]
+
+    def test_a_later_lease_has_a_greater_token(self, kv: KvStore) -> None:
+        tokens = []
+        for _ in range(20):
+            lease = kv.create_all({"/mao/t/a": "x"}, ttl_seconds=60)
+            tokens.append(lease.token)
+            kv.revoke(lease.id)
+        assert tokens == sorted(set(tokens))
+
+    def test_a_lease_that_nobody_keeps_takes_all_its_keys_along(self, kv: KvStore) -> None:
+        lease = kv.create_all({"/mao/t/a": "x", "/mao/t/b": "x"}, ttl_seconds=1)
+        wait_until(lambda: kv.get("/mao/t/a") is None, "the key outlives its lease")
+        wait_until(lambda: kv.get("/mao/t/b") is None, "the key outlives its lease")
+        assert not kv.keep_alive(lease.id)
+        assert kv.create_all({"/mao/t/a": "y"}, ttl_seconds=60).token > lease.token
+
+    def test_a_lease_that_is_kept_outlives_one_that_is_not(self, kv: KvStore) -> None:
+        kept = kv.create_all({"/mao/t/kept": "x"}, ttl_seconds=self.lease_seconds)
+        kv.create_all({"/mao/t/left": "x"}, ttl_seconds=self.lease_seconds)
+        wait_until(
+            lambda: kv.keep_alive(kept.id) and kv.get("/mao/t/left") is None,
+            "the lease that was kept is over, or the other one is not",
+        )
+        assert kv.get("/mao/t/kept") == Entry("/mao/t/kept", "x", kept.token, kept.id)
+
+    def test_a_lease_that_never_was_cannot_be_kept(self, kv: KvStore) -> None:
+        assert not kv.keep_alive(123_456_789)
+
+    def test_a_revoked_lease_deletes_its_keys_at_once_and_no_other(self, kv: KvStore) -> None:
+        first = kv.create_all({"/mao/t/a": "x", "/mao/t/b": "x"}, ttl_seconds=60)
+        kv.create_all({"/mao/t/c": "x"}, ttl_seconds=60)
+        for _ in range(2):
+            kv.revoke(first.id)
+            assert [entry.key for entry in kv.list("/mao/t/")] == ["/mao/t/c"]
+        assert not kv.keep_alive(first.id)
+
+    def test_a_key_that_is_deleted_leaves_its_lease_and_the_other_keys(self, kv: KvStore) -> None:
+        lease = kv.create_all({"/mao/t/a": "x", "/mao/t/b": "x"}, ttl_seconds=60)
+        kv.delete("/mao/t/a", lease.token)
+        assert kv.keep_alive(lease.id)
+        assert [entry.key for entry in kv.list("/mao/t/")] == ["/mao/t/b"]
+
+    def test_of_many_that_want_overlapping_keys_no_two_hold_one(self, kv: KvStore) -> None:
+        callers = 24
+        wants = [{f"/mao/t/{number % 5}", f"/mao/t/{number % 7 + 5}"} for number in range(callers)]
+
+        def create(caller: int) -> Lease | None:
+            try:
+                return kv.create_all(dict.fromkeys(wants[caller], str(caller)), ttl_seconds=60)
+            except AlreadyExists:
+                return None
+
+        with ThreadPoolExecutor(callers) as pool:
+            won = [caller for caller, lease in enumerate(pool.map(create, range(callers))) if lease]
+        assert won
+        assert {entry.key: entry.value for entry in kv.list("/mao/t/")} == {
+            key: str(caller) for caller in won for key in wants[caller]
+        }
+        assert sum(len(wants[caller]) for caller in won) == len(kv.list("/mao/t/"))
 
     def test_a_watch_gives_what_happens_below_its_prefix(self, kv: KvStore) -> None:
         kv.create("/mao/t/before", "x")

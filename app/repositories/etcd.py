@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from app.errors import AlreadyExists, StaleRevision
+from app.repositories import etcd_leases
 from app.repositories.etcd_members import Members, checked_endpoints
 from app.repositories.etcd_watch import Snapshot, follow
-from app.repositories.kv import Change, Entry
+from app.repositories.kv import Change, Entry, Lease
 from app.settings import Etcd
 
 _PAGE_ENTRIES = 64
 """Etcd takes values of up to 1.5 MB; this many of them fit into one message of 128 MB with room to spare."""
+
+_ANY_KEY = "/mao"
+"""What is read, whether it is there or not, to learn whether a member answers."""
 
 _WATCH_SECONDS = 120.0
 """How long one stream lasts before it is opened anew, so that one which died silently costs minutes, not for ever."""
@@ -67,8 +71,7 @@ class EtcdKv:
         members = self._members()
         request = self._put_request(key, value)
         if ttl_seconds is not None:
-            grant = members.messages.LeaseGrantRequest(TTL=ttl_seconds)
-            request.lease = members.write(self._probe(key), "leasestub", "LeaseGrant", grant).ID
+            request.lease = etcd_leases.grant(members, self._probe(key), ttl_seconds)
         return int(members.write(self._probe(key), "kvstub", "Put", request).header.revision)
 
     def delete(self, key: str, revision: int) -> None:
@@ -76,6 +79,19 @@ class EtcdKv:
         messages = self._members().messages
         request = messages.DeleteRangeRequest(key=_bytes(key))
         self._change(key, revision, messages.RequestOp(request_delete_range=request))
+
+    def create_all(self, entries: Mapping[str, str], *, ttl_seconds: int) -> Lease:
+        """Store new keys under a lease of their own in one transaction: all of them, or none."""
+        stored = {_bytes(key): _bytes(value) for key, value in entries.items()}
+        return etcd_leases.create_all(self._members(), self._probe(min(entries)), stored, ttl_seconds)
+
+    def keep_alive(self, lease: int) -> bool:
+        """Begin the time of a lease anew; give False where it is over, and its keys are gone."""
+        return etcd_leases.keep_alive(self._members(), lease)
+
+    def revoke(self, lease: int) -> None:
+        """End a lease and delete its keys; one that is over already is no error."""
+        etcd_leases.revoke(self._members(), self._probe(_ANY_KEY), lease)
 
     def watch(self, prefix: str, stop: threading.Event) -> Iterator[Change]:
         """Give every change below ``prefix`` from now on, across reconnections, until ``stop`` is set.
@@ -95,7 +111,7 @@ class EtcdKv:
         """Give the store's version, if it answers and its members agree on a leader."""
         members = self._members()
         # A member without a quorum still tells its version; only a read shows whether the registry can be used.
-        members.read("kvstub", "Range", self._probe("/mao"))
+        members.read("kvstub", "Range", self._probe(_ANY_KEY))
         return str(members.read("maintenancestub", "Status", members.messages.StatusRequest()).version)
 
     def _members(self) -> Members:
@@ -178,7 +194,7 @@ def _text(stored: bytes) -> str:
 
 
 def _entry(kv: Any) -> Entry:
-    return Entry(_text(kv.key), _text(kv.value), int(kv.mod_revision))
+    return Entry(_text(kv.key), _text(kv.value), int(kv.mod_revision), int(kv.lease))
 
 
 def _end_of(prefix: str) -> bytes:

@@ -28,6 +28,9 @@ _CHANNEL_OPTIONS = [
 ]
 _STOP_POLL_SECONDS = 0.1
 _SHORTEST_CALL_SECONDS = 0.05
+_EXCHANGES = {"LeaseKeepAlive"}
+"""Methods that take and give streams; of these we send one request and want the one answer to it."""
+
 _WORTH_ANOTHER_MEMBER = {"UNAVAILABLE", "DEADLINE_EXCEEDED", "CANCELLED", "UNKNOWN"}
 _HINT_ADDRESS = "Check that etcd runs and that the address in section ETCD of the settings is right."
 
@@ -83,8 +86,11 @@ class Member:
         """Make one call and give its answer; a failure is the driver's own error."""
         client = self._connected(timeout_seconds)
         # The token travels in the metadata only: gRPC refuses call credentials on a connection without TLS.
+        ask = getattr(getattr(client, service), method)
         try:
-            return getattr(getattr(client, service), method)(request, timeout=timeout_seconds, metadata=client.metadata)
+            if method in _EXCHANGES:
+                return _first(ask(iter([request]), timeout=timeout_seconds, metadata=client.metadata))
+            return ask(request, timeout=timeout_seconds, metadata=client.metadata)
         except self._driver.error as error:
             # A new connection brings a new token. The old one is not closed: other threads may be using it.
             if _is_token_refused(error) and self._client is client:
@@ -223,6 +229,18 @@ class Members:
             raise failure from error
         _log.warning("etcd at %s: %s %s", member, _code(error), error.details())
         return failure
+
+
+def words_of(error: RegistryDown) -> str:
+    """Give etcd's own words about a failure, empty where it said nothing."""
+    details = getattr(error.__cause__, "details", None)
+    return str(details() or "") if callable(details) else ""
+
+
+def _first(answers: Iterator[Any]) -> Any:
+    for answer in answers:
+        return answer
+    raise RegistryDown("The registry (etcd) ended a call without an answer.", hint=_HINT_ADDRESS)
 
 
 def _cancel_on(stop: threading.Event, ended: threading.Event, cancel: Callable[[], Any]) -> None:

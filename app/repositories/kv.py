@@ -3,18 +3,34 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A key with its value; ``revision`` grows with every change of the key (etcd's ``mod_revision``)."""
+    """A key with its value; ``revision`` grows with every change of the key (etcd's ``mod_revision``).
+
+    ``lease`` is the number of the lease that the key ends with, 0 where it stays until it is deleted.
+    """
 
     key: str
     value: str
     revision: int
+    lease: int = 0
+
+
+@dataclass(frozen=True)
+class Lease:
+    """A lease and the keys that were created under it: ``token`` is the revision that made them all.
+
+    Whoever creates one of the keys later gets a greater token, so a write that carries its token can be refused when
+    somebody else's is newer.
+    """
+
+    id: int
+    token: int
 
 
 @dataclass(frozen=True)
@@ -57,6 +73,21 @@ class KvStore(Protocol):
         Raises:
             StaleRevision: the key was changed or deleted since.
         """
+
+    def create_all(self, entries: Mapping[str, str], *, ttl_seconds: int) -> Lease:
+        """Store new keys under a lease of their own in one transaction: all of them, or none.
+
+        Where the answer is lost, the keys may be there all the same until the lease is over.
+
+        Raises:
+            AlreadyExists: one of the keys is there.
+        """
+
+    def keep_alive(self, lease: int) -> bool:
+        """Begin the time of a lease anew; give False where it is over, and its keys are gone."""
+
+    def revoke(self, lease: int) -> None:
+        """End a lease and delete its keys; one that is over already is no error."""
 
     def watch(self, prefix: str, stop: threading.Event) -> Iterator[Change]:
         """Give every change below ``prefix`` from now on, across reconnections, until ``stop`` is set."""

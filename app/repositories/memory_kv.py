@@ -5,19 +5,19 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from app.errors import AlreadyExists, RegistryDown, StaleRevision
-from app.repositories.kv import Change, Entry
+from app.repositories.kv import Change, Entry, Lease
 
 _POLL_SECONDS = 0.02
 
 
-@dataclass(frozen=True)
-class _Stored:
-    entry: Entry
-    ends_at: float | None
+@dataclass
+class _Lease:
+    seconds: int
+    ends_at: float
 
 
 class MemoryKv:
@@ -30,7 +30,9 @@ class MemoryKv:
         self.is_down = False
         self._monotonic = monotonic
         self._lock = threading.Lock()
-        self._stored: dict[str, _Stored] = {}
+        self._stored: dict[str, Entry] = {}
+        self._leases: dict[int, _Lease] = {}
+        self._last_lease = 0
         self._revision = 1
         self._watchers: list[tuple[str, queue.SimpleQueue[Change]]] = []
 
@@ -44,7 +46,7 @@ class MemoryKv:
         with self._lock:
             self._check_and_expire()
             keys = sorted(key for key in self._stored if key.startswith(prefix) and key > after)
-            return [self._stored[key].entry for key in keys[: max(limit, 0)]]
+            return [self._stored[key] for key in keys[: max(limit, 0)]]
 
     def create(self, key: str, value: str) -> int:
         """Store a new key and give its revision."""
@@ -63,13 +65,38 @@ class MemoryKv:
         """Store a value whatever was there; with ``ttl_seconds`` it vanishes by itself. Give the revision."""
         with self._lock:
             self._check_and_expire()
-            return self._store(key, value, None if ttl_seconds is None else self._monotonic() + ttl_seconds)
+            return self._store(key, value, 0 if ttl_seconds is None else self._grant(ttl_seconds))
 
     def delete(self, key: str, revision: int) -> None:
         """Delete the revision that the caller has read."""
         with self._lock:
             self._check_revision(key, revision)
             self._drop(key)
+
+    def create_all(self, entries: Mapping[str, str], *, ttl_seconds: int) -> Lease:
+        """Store new keys under a lease of their own: all of them, or none."""
+        with self._lock:
+            if any(self._current(key) is not None for key in entries):
+                raise AlreadyExists("One of the keys is there already.")
+            lease = self._grant(ttl_seconds)
+            self._revision += 1
+            for key in sorted(entries):
+                self._put(Entry(key, entries[key], self._revision, lease))
+            return Lease(lease, self._revision)
+
+    def keep_alive(self, lease: int) -> bool:
+        """Begin the time of a lease anew; give False where it is over, and its keys are gone."""
+        with self._lock:
+            self._check_and_expire()
+            if (known := self._leases.get(lease)) is not None:
+                known.ends_at = self._monotonic() + known.seconds
+            return known is not None
+
+    def revoke(self, lease: int) -> None:
+        """End a lease and delete its keys; one that is over already is no error."""
+        with self._lock:
+            self._check_and_expire()
+            self._end(lease)
 
     def watch(self, prefix: str, stop: threading.Event) -> Iterator[Change]:
         """Give every change below ``prefix`` from now on, until ``stop`` is set."""
@@ -100,20 +127,26 @@ class MemoryKv:
 
     def _current(self, key: str) -> Entry | None:
         self._check_and_expire()
-        stored = self._stored.get(key)
-        return stored.entry if stored else None
+        return self._stored.get(key)
 
     def _check_revision(self, key: str, revision: int) -> None:
         current = self._current(key)
         if current is None or current.revision != revision:
             raise StaleRevision(f"The key '{key}' was changed or deleted since revision {revision}.")
 
-    def _store(self, key: str, value: str, ends_at: float | None = None) -> int:
+    def _grant(self, ttl_seconds: int) -> int:
+        self._last_lease += 1
+        self._leases[self._last_lease] = _Lease(ttl_seconds, self._monotonic() + ttl_seconds)
+        return self._last_lease
+
+    def _store(self, key: str, value: str, lease: int = 0) -> int:
         self._revision += 1
-        entry = Entry(key, value, self._revision)
-        self._stored[key] = _Stored(entry, ends_at)
-        self._tell(Change(key, entry))
+        self._put(Entry(key, value, self._revision, lease))
         return self._revision
+
+    def _put(self, entry: Entry) -> None:
+        self._stored[entry.key] = entry
+        self._tell(Change(entry.key, entry))
 
     def _drop(self, key: str) -> None:
         self._revision += 1
@@ -132,6 +165,10 @@ class MemoryKv:
 
     def _expire(self) -> None:
         now = self._monotonic()
-        over = [key for key, stored in self._stored.items() if stored.ends_at is not None and stored.ends_at <= now]
-        for key in over:
-            self._drop(key)
+        for lease in [lease for lease, known in self._leases.items() if known.ends_at <= now]:
+            self._end(lease)
+
+    def _end(self, lease: int) -> None:
+        if self._leases.pop(lease, None) is not None:
+            for key in [key for key, entry in self._stored.items() if entry.lease == lease]:
+                self._drop(key)

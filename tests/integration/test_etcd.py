@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from app.embedded import EtcdServer, start_etcd
-from app.errors import Invalid, RegistryDown
+from app.errors import AlreadyExists, Invalid, RegistryDown
 from app.repositories import etcd_compat
 from app.repositories.etcd import EtcdKv
 from app.repositories.kv import KvStore
@@ -66,6 +66,12 @@ def is_refused(kv: KvStore) -> bool:
         kv.get("/mao/a")
     with pytest.raises(RegistryDown):
         kv.create("/mao/b", "x")
+    with pytest.raises(RegistryDown):
+        kv.create_all({"/mao/b": "x"}, ttl_seconds=60)
+    with pytest.raises(RegistryDown):
+        kv.keep_alive(1)
+    with pytest.raises(RegistryDown):
+        kv.revoke(1)
     with pytest.raises(RegistryDown):
         kv.watch("/mao/", threading.Event())
     return True
@@ -167,6 +173,27 @@ def test_bytes_that_are_no_text_do_not_break_a_list(kv: EtcdKv, etcd_address: st
     assert [entry.value for entry in entries if entry.value.isascii()] == ["text", "text"]
     assert kv.list("/mao/t/", after=entries[1].key, limit=1) == entries[2:]
     assert kv.get(entries[1].key) == entries[1]
+
+
+def test_keys_that_are_refused_leave_no_lease_behind(own_server: Callable[[], EtcdServer]) -> None:
+    server = own_server()
+    kv = client_of(server.address)
+    kv.create("/mao/a", "x")
+    for _ in range(5):
+        with pytest.raises(AlreadyExists):
+            kv.create_all({"/mao/a": "y", "/mao/b": "y"}, ttl_seconds=60)
+    held = kv.create_all({"/mao/b": "y"}, ttl_seconds=60)
+    assert leases(server.address) == [held.id]
+
+
+def leases(address: str) -> list[int]:
+    driver = etcd_compat.load()
+    host, port = address.rsplit(":", 1)
+    client = driver.connect(host=host, port=int(port))
+    try:
+        return [status.ID for status in client.leasestub.LeaseLeases(driver.messages.LeaseLeasesRequest()).leases]
+    finally:
+        client.close()
 
 
 def put_raw(address: str, key: bytes, value: bytes) -> None:

@@ -13,6 +13,8 @@ from tests.contracts import KvContract
 
 
 class TestMemoryKv(KvContract):
+    lease_seconds = 20
+
     @pytest.fixture
     def kv(self) -> KvStore:
         # Lifetimes of seconds pass in a twentieth of the time.
@@ -28,6 +30,9 @@ class TestMemoryKv(KvContract):
         lambda kv: kv.replace("/mao/a", "x", 1),
         lambda kv: kv.put("/mao/a", "x"),
         lambda kv: kv.delete("/mao/a", 1),
+        lambda kv: kv.create_all({"/mao/a": "x"}, ttl_seconds=1),
+        lambda kv: kv.keep_alive(1),
+        lambda kv: kv.revoke(1),
         lambda kv: kv.watch("/mao/", threading.Event()),
         lambda kv: kv.ping(),
     ],
