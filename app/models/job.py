@@ -41,7 +41,7 @@ class Job(Base):
     """What to run and when. ``trigger`` is crontab text, or an ISO instant where ``is_once``.
 
     ``next_run_at`` is the truth of the schedule: an index on it answers "what is due". It is null when the job
-    will never be due again.
+    will never be due again. A due instant fires ``jitter_seconds`` later at most; ``next_run_at`` has that in it already.
     """
 
     __tablename__ = "jobs"
@@ -68,15 +68,23 @@ class Job(Base):
     pause_reason: Mapped[str | None]
     paused_until: Mapped[datetime | None]
 
+    def is_paused(self, at: datetime) -> bool:
+        """Tell whether the job is paused at that instant; a pause that has an end is over by itself."""
+        return self.paused_at is not None and (self.paused_until is None or at < self.paused_until)
+
 
 class Firing(Base):
-    """One due instant of a job. The unique index is what makes one instant fire at most one run."""
+    """One due instant of a job. The unique index is what makes one instant fire at most one run.
+
+    ``not_before`` is the turn of a run that makes up for a missed instant: such runs begin one after the other.
+    """
 
     __tablename__ = "firings"
     __table_args__ = (
         Index("uq_firings_job_id_due_at", "job_id", "due_at", unique=True),
         Index("ix_firings_run_id", "run_id", postgresql_where=text("run_id is not null")),
         Index("ix_firings_recorded_at", "recorded_at"),
+        Index("ix_firings_not_before", "not_before", postgresql_where=text("not_before is not null")),
     )
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
@@ -86,3 +94,4 @@ class Firing(Base):
     outcome: Mapped[str]
     reason: Mapped[str]
     run_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("runs.id", ondelete="SET NULL"))
+    not_before: Mapped[datetime | None]

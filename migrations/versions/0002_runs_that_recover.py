@@ -30,7 +30,14 @@ def upgrade() -> None:
     op.create_index("ix_audit_log_action_id", "audit_log", ["action", "id"], unique=False)
     op.create_index("ix_audit_log_actor_id", "audit_log", ["actor", "id"], unique=False)
     op.create_index("ix_audit_log_at", "audit_log", ["at"], unique=False)
-    op.create_index("ix_audit_log_target_id", "audit_log", ["target", "id"], unique=False)
+    op.create_index("ix_audit_log_owner_id", "audit_log", ["owner", "id"], unique=False)
+    op.create_index(
+        "ix_audit_log_target_id",
+        "audit_log",
+        ["target", "id"],
+        unique=False,
+        postgresql_ops={"target": "text_pattern_ops"},
+    )
     op.create_table(
         "images",
         sa.Column("image_id", sa.String(), nullable=False),
@@ -89,7 +96,16 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["run_id"], ["runs.id"], name=op.f("fk_run_files_run_id_runs"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_run_files")),
     )
+    op.create_index("ix_run_files_uploaded_at", "run_files", ["uploaded_at"], unique=False)
     op.create_index("uq_run_files_run_id_file_id", "run_files", ["run_id", "file_id"], unique=True)
+    op.add_column("firings", sa.Column("not_before", sa.DateTime(timezone=True), nullable=True))
+    op.create_index(
+        "ix_firings_not_before",
+        "firings",
+        ["not_before"],
+        unique=False,
+        postgresql_where=sa.text("not_before is not null"),
+    )
     op.create_index("ix_firings_recorded_at", "firings", ["recorded_at"], unique=False)
     op.create_index(
         "ix_firings_run_id", "firings", ["run_id"], unique=False, postgresql_where=sa.text("run_id is not null")
@@ -150,6 +166,13 @@ def upgrade() -> None:
         postgresql_where=sa.text("output_commit is not null"),
     )
     op.create_index(
+        "ix_runs_output_kept",
+        "runs",
+        ["defined_at"],
+        unique=False,
+        postgresql_where=sa.text("output_removed_at is null"),
+    )
+    op.create_index(
         "ix_runs_parent_id_id",
         "runs",
         ["parent_id", "id"],
@@ -168,6 +191,7 @@ def downgrade() -> None:
     op.drop_index("ix_runs_submitter_id", table_name="runs")
     op.drop_index("ix_runs_status_id", table_name="runs")
     op.drop_index("ix_runs_parent_id_id", table_name="runs", postgresql_where=sa.text("parent_id is not null"))
+    op.drop_index("ix_runs_output_kept", table_name="runs", postgresql_where=sa.text("output_removed_at is null"))
     op.drop_index("ix_runs_output_commit_id", table_name="runs", postgresql_where=sa.text("output_commit is not null"))
     op.drop_index(
         "ix_runs_labels", table_name="runs", postgresql_using="gin", postgresql_ops={"labels": "jsonb_path_ops"}
@@ -193,7 +217,10 @@ def downgrade() -> None:
     op.drop_column("installation", "webhook_key")
     op.drop_index("ix_firings_run_id", table_name="firings", postgresql_where=sa.text("run_id is not null"))
     op.drop_index("ix_firings_recorded_at", table_name="firings")
+    op.drop_index("ix_firings_not_before", table_name="firings", postgresql_where=sa.text("not_before is not null"))
+    op.drop_column("firings", "not_before")
     op.drop_index("uq_run_files_run_id_file_id", table_name="run_files")
+    op.drop_index("ix_run_files_uploaded_at", table_name="run_files")
     op.drop_table("run_files")
     op.drop_table("run_attempts")
     op.drop_index("ix_idempotency_keys_run_id", table_name="idempotency_keys")
@@ -201,7 +228,8 @@ def downgrade() -> None:
     op.drop_table("idempotency_keys")
     op.drop_table("refusals")
     op.drop_table("images")
-    op.drop_index("ix_audit_log_target_id", table_name="audit_log")
+    op.drop_index("ix_audit_log_target_id", table_name="audit_log", postgresql_ops={"target": "text_pattern_ops"})
+    op.drop_index("ix_audit_log_owner_id", table_name="audit_log")
     op.drop_index("ix_audit_log_at", table_name="audit_log")
     op.drop_index("ix_audit_log_actor_id", table_name="audit_log")
     op.drop_index("ix_audit_log_action_id", table_name="audit_log")
