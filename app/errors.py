@@ -12,12 +12,14 @@
     │   └── RevisionRequired
     ├── Invalid
     ├── Unauthenticated
+    ├── TooManyRequests
     ├── Forbidden
     ├── Unavailable
     │   ├── DatabaseDown
     │   ├── RegistryDown
     │   ├── DockerDown
-    │   └── RemoteDown
+    │   ├── RemoteDown
+    │   └── StorageFull
     └── BackendFailed
 
 They know no HTTP status; ``app.api.errors`` holds that table. A message says what was asked for and what stands
@@ -79,6 +81,14 @@ class Unauthenticated(MaoError):
     """Who are you?"""
 
 
+class TooManyRequests(MaoError):
+    """The caller was refused too often; ``retry_after_seconds`` says when it may try again."""
+
+    def __init__(self, message: str, *, retry_after_seconds: int, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.retry_after_seconds = retry_after_seconds
+
+
 class Forbidden(MaoError):
     """You are known, and may not."""
 
@@ -111,6 +121,12 @@ class RemoteDown(Unavailable):
     """A git server does not answer, or not in time."""
 
     system = "git"
+
+
+class StorageFull(Unavailable):
+    """A disk is too full for what is to be stored."""
+
+    system = "disk"
 
 
 class BackendFailed(MaoError):

@@ -12,7 +12,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from pathlib import Path
 from typing import Protocol
+
+from app.models.tool import Profile
 
 
 class StopMode(StrEnum):
@@ -31,14 +34,6 @@ class Phase(StrEnum):
     GONE = "gone"
 
 
-class Profile(StrEnum):
-    """How a container is confined."""
-
-    STANDARD = "standard"
-    STRICT = "strict"
-    LEGACY = "legacy"
-
-
 @dataclass(frozen=True)
 class Limits:
     """What one run may use: MiB of memory, processors, processes, and seconds from its start."""
@@ -55,6 +50,8 @@ class RunRequest:
 
     ``data_dir`` is the host folder that the tool writes to, or None. ``image_id`` pins what was resolved by
     ``prepare``; ``image_digest`` is what the record shows for it. ``command`` empty means the image's own.
+    ``may_fetch`` says whether there is room for an image that is not here yet. ``files`` maps the name of each file that
+    the tool reads to its place on this machine; ``secrets_dir`` is the folder whose files are the tool's secrets.
     """
 
     run_id: int
@@ -70,8 +67,11 @@ class RunRequest:
     network: str = ""
     user: str = ""
     profile: Profile = Profile.STANDARD
+    files: dict[str, str] = field(default_factory=dict)
+    secrets_dir: str | None = None
     image_id: str | None = None
     image_digest: str | None = None
+    may_fetch: bool = True
 
     @property
     def container_name(self) -> str:
@@ -119,6 +119,7 @@ class Executor(Protocol):
 
         Raises:
             BackendFailed: with cause ``image_missing``: there is no such image, or the registry refuses it.
+            StorageFull: something has to be fetched, and ``may_fetch`` forbids it.
         """
 
     def create(self, request: RunRequest) -> str:
@@ -161,6 +162,9 @@ class Executor(Protocol):
 
     def ping(self) -> str:
         """Give the backend's version, if it answers."""
+
+    def storage(self) -> Path | None:
+        """Give the folder of this machine in which the backend keeps its things, or None; never blocks."""
 
     def gap(self) -> str | None:
         """Say what tools can reach that they should not, and the cure, or give None; closes the gap where it can."""

@@ -7,7 +7,8 @@ legacy       root with the engine's default capabilities, for images that need t
 ===========  ========================================================================================================
 
 All three have limits on memory, processors and processes, an init process and no restart policy. None is ever
-privileged, shares a namespace with the host, gets a device, the engine's socket or a mount beside its data folder.
+privileged, shares a namespace with the host, gets a device, the engine's socket or a mount beside its data folder, the
+files that were uploaded to its run and its secrets, both read-only.
 """
 
 from __future__ import annotations
@@ -15,9 +16,12 @@ from __future__ import annotations
 from typing import Any
 
 from app.errors import BackendFailed
-from app.executors.base import Profile, RunRequest
+from app.executors.base import RunRequest
+from app.models.tool import Profile
 
 DATA_FOLDER = "/usr/src/app/data"
+FILES_FOLDER = "/usr/src/app/files"
+SECRETS_FOLDER = "/run/secrets"
 NOBODY = (65534, 65534)
 LABEL_INSTALLATION = "mao.installation"
 LABEL_NODE = "mao.node"
@@ -29,12 +33,19 @@ _MEBIBYTE = 2**20
 
 
 def container_config(
-    request: RunRequest, *, owner: tuple[int, int], bridge_network: str, log_bytes: int, allow_legacy: bool
+    request: RunRequest,
+    *,
+    owner: tuple[int, int],
+    bridge_network: str,
+    log_bytes: int,
+    allow_legacy: bool,
+    secrets: str | None = None,
 ) -> dict[str, Any]:
     """Give the body of the engine's "create container" call.
 
     ``owner`` is the user and group of the data folder (``NOBODY`` where there is none), ``bridge_network`` the name of
-    our own network, ``log_bytes`` how much output the engine keeps at least.
+    our own network, ``log_bytes`` how much output the engine keeps at least, ``secrets`` the folder of this machine in
+    which the run's secrets have been laid out.
 
     Raises:
         BackendFailed: the legacy profile is not allowed here, or the network is not one that a tool may have.
@@ -45,16 +56,24 @@ def container_config(
             hint="The node's operator can set allow_legacy in the section DOCKER.",
         )
     is_legacy = request.profile is Profile.LEGACY
+    mounts = _mounts(request, secrets)
     config: dict[str, Any] = {
         "Image": request.image_id or request.image,
-        "User": request.user or ("0:0" if is_legacy else f"{owner[0]}:{owner[1]}"),
+        "User": user_of(request, owner),
         "Env": _environment(request.env if is_legacy else {"HOME": "/tmp", **request.env}),  # noqa: S108
         "Labels": labels_of(request),
-        "HostConfig": _host_config(request, _network_of(request, bridge_network), log_bytes),
+        "HostConfig": _host_config(request, _network_of(request, bridge_network), log_bytes, mounts),
     }
     if request.command:
         config["Cmd"] = list(request.command)
     return config
+
+
+def user_of(request: RunRequest, owner: tuple[int, int]) -> str:
+    """Give the user, as a rule with a group, that the container runs as."""
+    if request.user:
+        return request.user
+    return "0:0" if request.profile is Profile.LEGACY else f"{owner[0]}:{owner[1]}"
 
 
 def labels_of(request: RunRequest) -> dict[str, str]:
@@ -86,7 +105,7 @@ def _environment(values: dict[str, str]) -> list[str]:
     return [f"{name}={value}" for name, value in values.items()]
 
 
-def _host_config(request: RunRequest, network: str, log_bytes: int) -> dict[str, Any]:
+def _host_config(request: RunRequest, network: str, log_bytes: int, mounts: list[dict[str, Any]]) -> dict[str, Any]:
     memory_bytes = request.limits.memory_mb * _MEBIBYTE
     host: dict[str, Any] = {
         "Init": True,
@@ -98,7 +117,7 @@ def _host_config(request: RunRequest, network: str, log_bytes: int) -> dict[str,
         "NetworkMode": network,
         "RestartPolicy": {"Name": "no"},
         "LogConfig": _log_config(log_bytes),
-        "Mounts": _mounts(request),
+        "Mounts": mounts,
     }
     if request.profile is not Profile.LEGACY:
         host["CapDrop"] = ["ALL"]
@@ -115,11 +134,15 @@ def _log_config(log_bytes: int) -> dict[str, Any]:
     return {"Type": "local", "Config": options}
 
 
-def _mounts(request: RunRequest) -> list[dict[str, Any]]:
-    if request.data_dir is None:
-        return []
+def _mounts(request: RunRequest, secrets: str | None) -> list[dict[str, Any]]:
+    data = [_mount(request.data_dir, DATA_FOLDER, is_read_only=False)] if request.data_dir else []
+    files = [_mount(path, f"{FILES_FOLDER}/{name}") for name, path in sorted(request.files.items())]
+    return [*data, *files, *([_mount(secrets, SECRETS_FOLDER)] if secrets else [])]
+
+
+def _mount(source: str, target: str, *, is_read_only: bool = True) -> dict[str, Any]:
     # A mount, not a "bind": the engine would create the folder of a missing bind, as root.
-    return [{"Type": "bind", "Source": request.data_dir, "Target": DATA_FOLDER, "ReadOnly": False}]
+    return {"Type": "bind", "Source": source, "Target": target, "ReadOnly": is_read_only}
 
 
 def _scratch(memory_mb: int) -> dict[str, str]:

@@ -21,8 +21,8 @@ from docker.transport import UnixHTTPAdapter
 from urllib3.exceptions import HTTPError, ReadTimeoutError
 
 from app import settings
-from app.errors import BackendFailed, DockerDown, Invalid
-from app.executors import container_state, firewall, images
+from app.errors import BackendFailed, DockerDown, Invalid, StorageFull
+from app.executors import container_state, firewall, images, secret_folders
 from app.executors.base import Leftover, Observation, Phase, RunRequest, StopMode
 from app.executors.bridge import bridge_of, network_options
 from app.executors.container_profile import (
@@ -31,6 +31,7 @@ from app.executors.container_profile import (
     NOBODY,
     container_config,
     needs_bridge,
+    user_of,
 )
 from app.executors.docker_stream import payloads, pull_failure, skipping
 from app.models.run import Cause
@@ -79,6 +80,7 @@ class DockerExecutor:
         self._network_lock = threading.Lock()
         self._has_network = False
         self._gap: str | None = None
+        self._storage: Path | None = None
 
     def prepare(self, request: RunRequest) -> RunRequest:
         """Fetch the image as the pull policy says, and pin it by its id."""
@@ -90,6 +92,8 @@ class DockerExecutor:
         if found is None:
             if not may_fetch:
                 raise images.not_here(request.image)
+            if not request.may_fetch:
+                raise StorageFull(f"There is no room for the image '{request.image}'.")
             self._pull(request.image)
             found = self._find_image(request.image)
         if found is None:
@@ -98,12 +102,14 @@ class DockerExecutor:
 
     def create(self, request: RunRequest) -> str:
         """Create the container; where its name is taken by the very same attempt, give that container's id."""
+        owner = _owner_of(request.data_dir)
         config = container_config(
             request,
-            owner=_owner_of(request.data_dir),
+            owner=owner,
             bridge_network=self._engine.network,
             log_bytes=self._log_bytes,
             allow_legacy=self._engine.allow_legacy,
+            secrets=secret_folders.lay_out(request, user_of(request, owner)),
         )
         if needs_bridge(config):
             self._ensure_network()
@@ -217,7 +223,12 @@ class DockerExecutor:
     def ping(self) -> str:
         """Give the engine's version."""
         with _door("give its version"):
+            self._storage = self._storage or Path(self._client.info()["DockerRootDir"])
             return str(self._client.version()["Version"])
+
+    def storage(self) -> Path | None:
+        """Give the engine's folder as it told it at the first ping; it may be one of another machine."""
+        return self._storage
 
     def gap(self) -> str | None:
         """Say what tools can reach that they should not, with the cure, or give None; closes the gap where it can."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 from app.executors.base import Leftover, Observation, Phase, RunRequest, StopMode
 
@@ -58,6 +59,10 @@ class DummyExecutor:
     def ping(self) -> str:
         """Give a version that never changes."""
         return "1"
+
+    def storage(self) -> Path | None:
+        """Give None: nothing is kept."""
+        return None
 
     def gap(self) -> str | None:
         """Give None: nothing runs."""

@@ -21,9 +21,10 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from app.errors import BackendFailed, Unavailable
-from app.executors import process_folder, process_tree
-from app.executors.base import Leftover, Observation, Phase, Profile, RunRequest, StopMode
+from app.executors import process_files, process_folder, process_tree, secret_folders
+from app.executors.base import Leftover, Observation, Phase, RunRequest, StopMode
 from app.models.run import Cause
+from app.models.tool import Profile
 
 _ROOT = Path(__file__).parents[2]
 _HANDLE = re.compile(r"mao-[a-z0-9._-]+")
@@ -58,6 +59,7 @@ class ProcessExecutor:
         work = folder / process_folder.WORK
         work.mkdir(exist_ok=True)
         values["work_dir"] = request.data_dir or str(work)
+        values["env"] |= self._handed_over(request, values["user"])
         process_folder.claim(folder / process_folder.REQUEST, values)
         stored = process_folder.read(folder / process_folder.REQUEST) or {}
         if any(stored.get(key) != values[key] for key in ("installation", "node", "run_id", "attempt")):
@@ -150,9 +152,9 @@ class ProcessExecutor:
     def remove(self, handle: str) -> None:
         """Kill what is left of the attempt and delete its folder."""
         self.stop(handle, StopMode.FORCE, 0)
-        folder = self._place(handle)
-        if folder.exists():
-            shutil.rmtree(folder)
+        for folder in (process_files.place_of(self._folder, handle), self._place(handle)):
+            if folder.exists():
+                shutil.rmtree(folder)
 
     def leftovers(self, installation: str, node: str) -> list[Leftover]:
         """List the folders of this installation's node."""
@@ -170,6 +172,10 @@ class ProcessExecutor:
         """Give the version of the kernel."""
         return platform.release()
 
+    def storage(self) -> Path | None:
+        """Give the folder of the attempts."""
+        return self._folder
+
     def gap(self) -> str | None:
         """Say that a process is no container."""
         return "tools run as processes of this machine, which sees and reaches what their user does"
@@ -178,6 +184,17 @@ class ProcessExecutor:
         if not _HANDLE.fullmatch(handle):
             raise BackendFailed(f"'{handle[:80]}' is not a run of the process backend.")
         return self._folder / handle
+
+    def _handed_over(self, request: RunRequest, user: list[int] | None) -> dict[str, str]:
+        """Lay out the run's files and secrets for the tool, and give the variables that name their folders."""
+        named = {}
+        if request.files:
+            folder = process_files.place_of(self._folder, request.container_name)
+            process_files.copy_files(folder, request.files, user)
+            named["MAO_FILES"] = str(folder)
+        if secrets := secret_folders.lay_out(request, str(user[0] if user else os.geteuid())):
+            named["MAO_SECRETS"] = secrets
+        return named
 
     def _processes(self, folder: Path) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
         return process_folder.read(folder / process_folder.STARTED), process_folder.read(folder / process_folder.TOOL)

@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, bindparam, func, select, text, update
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import ColumnElement, func, select, text, update
+from sqlalchemy.orm import Session
 
 from app.clock import utc_now
 from app.errors import NotFound, WrongState
-from app.models.clone import BUSY, Clone
 from app.models.event import RunEvent
 from app.models.run import FINAL, HELD, Run, RunStatus, may_follow
-from app.repositories.clones import CloneRepository
 
 RUN_CHANNEL = "mao_run"
 """Every change of a run's status is told here, as ``<run id>:<new status>``."""
@@ -92,7 +90,8 @@ class RunRepository:
         if not may_follow(old, new):
             raise WrongState(f"A run that is {old} cannot become {new}.")
         row = {"status": new, **values}
-        if cause is not None:
+        # A run that waits for another attempt has no cause; its log says why the attempt before ended.
+        if cause is not None and new is not RunStatus.WAITING_LOCKS:
             row["cause"] = cause
         if new in FINAL:
             row |= {"waiting_for": None, "ended_at": values.get("ended_at") or utc_now()}
@@ -117,52 +116,6 @@ class RunRepository:
         """Tell the listeners of this run to look at it when the transaction commits."""
         self._session.execute(select(func.pg_notify(RUN_CHANNEL, f"{run_id}:{status}")))
 
-    def unplanned(self, limit: int = 100) -> Sequence[Run]:
-        """Give waiting runs whose registry entry was not read yet, oldest first."""
-        return list(
-            self._session.scalars(
-                select(Run)
-                .where(Run.status == RunStatus.WAITING_LOCKS, Run.tool_entry.is_(None))
-                .order_by(Run.id)
-                .limit(limit)
-            )
-        )
-
-    def has_unplanned(self) -> bool:
-        """Tell whether the registry entry of any waiting run was not read yet."""
-        return bool(self._session.scalar(_HAS_UNPLANNED))
-
-    def count_held(self) -> int:
-        """Count the runs that occupy a slot."""
-        return self._session.scalar(_COUNT_HELD) or 0
-
-    def claim(self, *, node: str, epoch: int, limit: int) -> Sequence[Run]:
-        """Take up to ``limit`` waiting runs for this agent, oldest first, and begin a new attempt of each.
-
-        Left waiting are runs whose clone is in use, and runs behind an unfinished run of the same job.
-        """
-        claimed: list[Run] = []
-        clones: set[str] = set()
-        for run in self._session.scalars(_QUEUE, {"limit": limit}):
-            if run.clone is not None and not (run.clone not in clones and self._is_free(run.clone)):
-                continue
-            clones.add(run.clone or "")
-            taken: dict[str, Any] = {
-                "node": node,
-                "agent_epoch": epoch,
-                "attempt": run.attempt + 1,
-                "waiting_for": None,
-            }
-            if self.change(run.id, RunStatus.WAITING_LOCKS, RunStatus.PENDING_SUBMIT, actor=f"agent@{node}", **taken):
-                claimed.append(run)
-        return claimed
-
-    def _is_free(self, clone: str) -> bool:
-        """Lock the clone for this transaction, and only then look whether somebody uses it or waits to change it."""
-        clones = CloneRepository(self._session)
-        clones.lock(clone)
-        return not clones.is_busy(clone) and self.holder_of(clone) is None
-
     def adopt(self, epoch: int) -> Sequence[int]:
         """Make every live run the property of ``epoch``; give their numbers."""
         return list(
@@ -182,10 +135,6 @@ class RunRepository:
         """Give status and attempt of those of the runs that exist."""
         rows = self._session.execute(select(Run.id, Run.status, Run.attempt).where(Run.id.in_(run_ids)))
         return {run_id: (RunStatus(status), attempt) for run_id, status, attempt in rows}
-
-    def explain_waiting(self) -> None:
-        """Write on every waiting run what it waits for: a clone in use, an earlier run of its job, or a slot."""
-        self._session.execute(_EXPLAIN)
 
     def newest_live_of_job(self, job_id: str) -> int | None:
         """Give the number of a job's newest unfinished run, or None."""
@@ -219,57 +168,10 @@ class RunRepository:
             self._session.execute(select(func.pg_notify(FINAL_CHANNEL, str(run_id))))
 
 
-_holder, _earlier = aliased(Run), aliased(Run)
-# The statements of every run are built once: building one takes longer than running it.
-_COUNT_HELD = select(func.count()).select_from(Run).where(Run.status.in_(HELD), Run.ended_at.is_(None))
-_HAS_UNPLANNED = select(
-    select(Run.id)
-    .where(Run.status == RunStatus.WAITING_LOCKS, Run.ended_at.is_(None), Run.tool_entry.is_(None))
-    .exists()
-)
-_QUEUE = (
-    select(Run)
-    .where(
-        Run.status == RunStatus.WAITING_LOCKS,
-        Run.ended_at.is_(None),
-        Run.tool_entry.is_not(None),
-        ~select(_holder.id).where(_holder.clone == Run.clone, _holder.status.in_(HELD)).exists(),
-        ~select(Clone.name).where(Clone.name == Run.clone, Clone.state.in_(BUSY)).exists(),
-        ~select(_earlier.id)
-        .where(_earlier.job_id == Run.job_id, _earlier.id < Run.id, _earlier.ended_at.is_(None))
-        .exists(),
-    )
-    .order_by(Run.id)
-    .limit(bindparam("limit"))
-    .with_for_update(skip_locked=True, of=Run)
-)
 _LOG = text("""
     with logged as (
         insert into run_events (run_id, at, from_status, to_status, actor, cause)
         values (:run_id, :at, :from, :to, :actor, :cause)
     )
     select pg_notify(:channel, :told)
-""")
-_EXPLAIN = text("""
-    with holder as (
-        select clone, min(id) as id from runs
-         where clone is not null and status in ('PENDING_SUBMIT', 'SUBMITTED', 'RUNNING', 'ABORTING') group by clone
-    ), first_of_job as (
-        select job_id, min(id) as id from runs where job_id is not null and ended_at is null group by job_id
-    ), explained as (
-        select r.id, coalesce(
-            case when r.tool_entry is null then 'registry: the tool''s entry is not read yet' end,
-            'lock: clone ' || r.clone || ' held by run ' || holder.id,
-            case when c.name is not null then 'lock: clone ' || c.name || ' is being made or removed' end,
-            case when f.id < r.id then 'job: run ' || f.id || ' of the same job comes first' end,
-            'slot: every slot of the node is taken'
-        ) as reason
-        from runs r
-        left join holder on holder.clone = r.clone
-        left join clones c on c.name = r.clone and c.state in ('REQUESTED', 'CLONING', 'REMOVING')
-        left join first_of_job f on f.job_id = r.job_id
-        where r.status = 'WAITING_LOCKS' and r.ended_at is null order by r.id limit 1000
-    )
-    update runs set waiting_for = explained.reason from explained
-     where runs.id = explained.id and runs.status = 'WAITING_LOCKS' and waiting_for is distinct from explained.reason
 """)

@@ -43,7 +43,7 @@ def next_failures(run: Run, outcome: Outcome) -> dict[str, int] | None:
 
 def pause_seconds(failures: int, first_seconds: float) -> float:
     """Give the pause after so many failures of one kind: doubled each time, ten minutes at most, less up to a half."""
-    longest = min(first_seconds * 2 ** (failures - 1), _LONGEST_PAUSE_SECONDS)
+    longest: float = min(first_seconds * 2 ** (failures - 1), _LONGEST_PAUSE_SECONDS)
     return longest * random.uniform(0.5, 1.0)  # noqa: S311 - spreads load, protects nothing
 
 
@@ -101,10 +101,10 @@ def _attempt_of(run: Run, outcome: Outcome, seen: Observation | None) -> RunAtte
 
 def _columns(run: Run, settled: Settlement, not_before: datetime, output_base: int) -> dict[str, Any]:
     """Give the row as it is while nobody owns it; the lease stays, for whoever keeps the locks to give it back."""
-    when = not_before.isoformat(timespec="seconds")
+    when = not_before.strftime("%Y-%m-%dT%H:%M:%SZ")
     return {
         "message": settled.outcome.message,
-        "waiting_for": f"schedule: attempt {run.attempt + 1} begins at {when}, because the one before failed",
+        "waiting_for": f"schedule: begins at {when}, because attempt {run.attempt} failed",
         "not_before": not_before,
         "agent_epoch": None,
         "handle": None,

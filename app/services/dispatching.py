@@ -7,8 +7,10 @@ from collections.abc import Sequence
 
 from app.errors import DatabaseDown, MaoError, Unavailable, WrongState
 from app.models.run import FINAL, Cause, Run, RunStatus
+from app.repositories.run_queue import RunQueue
 from app.repositories.runs import RunRepository
 from app.services.agent_context import AgentContext
+from app.services.capacity import capacity_of
 from app.services.plans import Planner
 from app.services.supervision import Supervision
 
@@ -49,7 +51,7 @@ class Dispatcher:
     def plan(self) -> None:
         """Read the registry for the runs that jobs have made. It may hang, so this is a tick of its own."""
         with self._context.database.transaction() as session:
-            unplanned = RunRepository(session).unplanned()
+            unplanned = RunQueue(session).unplanned()
         for run in unplanned:
             self._plan(run)
 
@@ -57,10 +59,10 @@ class Dispatcher:
         """Stop what is to be stopped, say what waiting runs wait for, and pick up runs that nobody looks after."""
         for supervision in list(self._supervisions.values()):
             supervision.tend()
+        capacity = capacity_of(self._context)
         with self._context.database.transaction() as session:
-            runs = RunRepository(session)
-            runs.explain_waiting()
-            held = runs.held()
+            RunQueue(session).explain_waiting(capacity)
+            held = RunRepository(session).held()
         for run_id in held:
             if run_id not in self._supervisions:
                 self._supervise(run_id)
@@ -82,13 +84,12 @@ class Dispatcher:
 
     def _claim(self) -> tuple[Sequence[Run], bool]:
         """Take waiting runs, and give them with whether others are not planned yet."""
-        limit, node = self._context.settings.limits.concurrent_runs, self._context.node
+        capacity = capacity_of(self._context)
         # A claim that is forgotten is made again, with the same number of the attempt, so the same container's name.
         with self._context.database.repeatable_transaction() as session:
-            runs = RunRepository(session)
-            free = limit - runs.count_held()
-            claimed = runs.claim(node=node, epoch=self._context.epoch, limit=free) if free > 0 else []
-            return claimed, runs.has_unplanned()
+            queue = RunQueue(session)
+            claimed = queue.claim(node=self._context.node, epoch=self._context.epoch, capacity=capacity)
+            return claimed, queue.has_unplanned()
 
     def _plan(self, run: Run) -> None:
         try:

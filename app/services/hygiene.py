@@ -9,7 +9,7 @@ from datetime import timedelta
 from app.clock import utc_now
 from app.errors import BackendFailed, Unavailable
 from app.executors.base import Executor, Leftover
-from app.models.run import FINAL
+from app.models.run import FINAL, RunStatus
 from app.repositories.runs import RunRepository
 from app.services.agent_context import AgentContext
 
@@ -44,7 +44,10 @@ def _is_over(leftover: Leftover, row: tuple[str, int] | None) -> bool:
     if row is None:
         return utc_now() - leftover.created_at > _GRACE
     status, attempt = row
-    return status in FINAL or leftover.attempt < attempt
+    # A run that waits again has ended all its attempts so far. One that was claimed and forgotten by a crash of
+    # PostgreSQL shows a smaller number than its container, which the next claim finds again.
+    is_between = status == RunStatus.WAITING_LOCKS and leftover.attempt == attempt
+    return status in FINAL or leftover.attempt < attempt or is_between
 
 
 def _remove(executor: Executor, leftover: Leftover) -> bool:

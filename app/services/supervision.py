@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -20,6 +21,7 @@ from app.errors import (
     DatabaseDown,
     Invalid,
     RemoteDown,
+    StorageFull,
     Unavailable,
     WrongState,
 )
@@ -31,6 +33,8 @@ from app.repositories.database import Session
 from app.repositories.outputs import OutputRepository
 from app.repositories.runs import RunRepository
 from app.services.agent_context import AgentContext
+from app.services.attempts import next_failures, record_attempt
+from app.services.capacity import full_disk
 from app.services.finishing import Settlement, set_aside, settle
 from app.services.output_buffer import TAIL_BYTES, OutputBuffer
 from app.services.recording import last_lines, record_final
@@ -88,6 +92,9 @@ class Supervision:
                     return
                 self._context.lost.wait(_REREAD_SECONDS)
             except DatabaseDown:
+                self._context.lost.wait(_RETRY_SECONDS)
+            except StorageFull as error:
+                self._explain(f"disk: {error.message}")
                 self._context.lost.wait(_RETRY_SECONDS)
             except Unavailable as error:
                 self._was_unobserved = True
@@ -148,7 +155,9 @@ class Supervision:
     def _create(self, run: Run) -> Run:
         ready = self._ready_data(run)
         executor = self._executor(run)
-        request = executor.prepare(request_for(self._context, run, self._data_dir(run)))
+        request = request_for(self._context, run, self._data_dir(run))
+        too_full = full_disk(self._context, self._context.settings.limits.disk_pull_percent)
+        request = executor.prepare(replace(request, may_fetch=too_full is None))
         handle = executor.create(request)
         columns = {"handle": handle, "image_digest": request.image_digest, "waiting_for": None, **ready}
         # What the clone held before the tool began is known now and never again, so this must not be forgotten.
@@ -211,7 +220,7 @@ class Supervision:
             self._explain(None)
         self._deadline = (run.started_at or utc_now()) + timedelta(seconds=timeout_of(self._context, run))
         self._buffer = self._new_buffer()
-        for data in executor.output(handle, self._buffer.end):
+        for data in executor.output(handle, self._buffer.end - run.output_base):
             self._buffer.add(data)
             if self._context.lost.is_set():
                 raise WrongState("This agent's term of office is over.")
@@ -234,6 +243,9 @@ class Supervision:
         )
 
     def _finish(self, run: Run, outcome: Outcome, seen: Observation | None = None) -> Run:
+        failures = next_failures(run, outcome)
+        if failures is not None and self._is_proven_over(run, seen):
+            return self._begin_again(run, outcome, failures, seen)
         settled = settle(self._context, run, outcome)
         lines: list[str] = []
         if settled.outcome.status is not RunStatus.SUCCEEDED:
@@ -244,6 +256,28 @@ class Supervision:
         if run.handle:
             self._remove(run)
         return final
+
+    def _is_proven_over(self, run: Run, seen: Observation | None) -> bool:
+        """Tell whether the attempt has ended or cannot begin any more; nothing less allows another one."""
+        if seen is not None:
+            return seen.phase is Phase.ENDED
+        if run.handle is None:
+            return run.status == RunStatus.PENDING_SUBMIT
+        if self._executor(run).status(run.handle).phase is not Phase.CREATED:
+            return False
+        # An agent that was frozen before its call of "start" finds nothing to start when it wakes.
+        self._executor(run).remove(run.handle)
+        return True
+
+    def _begin_again(self, run: Run, outcome: Outcome, failures: dict[str, int], seen: Observation | None) -> Run:
+        settled = Settlement(outcome, warnings=list(run.warnings))
+        set_aside(self._context, run, settled)
+        waiting = record_attempt(self._context, run, settled, failures, self._buffer, seen)
+        self._deadline = None
+        if run.handle:
+            self._remove(run)
+        log.info("Attempt %s has ended (%s); another one follows.", run.attempt, outcome.cause)
+        return waiting
 
     def _remove(self, run: Run) -> None:
         # What cannot be removed now is a leftover, and the sweep for those comes by in a few seconds.

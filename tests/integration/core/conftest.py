@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -11,6 +13,9 @@ from app.models.token import Identity, Permission
 from app.repositories.database import Database
 from app.repositories.runs import RunRepository
 from app.services.runs import new_run
+
+if TYPE_CHECKING:
+    from tests.integration.core.world import World
 
 ALL = frozenset(Permission)
 OWN_RUNS = frozenset({Permission.JOB_SUBMIT, Permission.JOB_RUN_READ, Permission.JOB_RUN_ABORT})
@@ -31,6 +36,19 @@ def owner() -> Identity:
 @pytest.fixture
 def stranger() -> Identity:
     return Identity("sven", "other-group", OWN_RUNS)
+
+
+@pytest.fixture
+def world(database_url: str, tmp_path: Path) -> Iterator[World]:
+    """An agent's world; no call to its backend may be made while a transaction is open."""
+    # The world needs what stands below, so it cannot be imported above.
+    from tests.integration.core.world import WatchedDatabase, World
+
+    made = World(WatchedDatabase(database_url, pool_size=10), tmp_path)
+    yield made
+    made.end()
+    assert made.sins == [], "calls to the backend were made while a transaction was open"
+    made.database.close()
 
 
 def add_run(database: Database, *, is_planned: bool = True, **columns: object) -> Run:

@@ -7,7 +7,7 @@ import pytest
 from app.errors import AlreadyExists, WrongState
 from app.repositories.database import Database
 from app.repositories.outputs import OutputRepository
-from app.repositories.runs import RunRepository
+from app.repositories.run_queue import Capacity, RunQueue
 from app.services.output_buffer import TAIL_BYTES, OutputBuffer
 from tests.integration.core.conftest import add_run
 
@@ -16,7 +16,7 @@ from tests.integration.core.conftest import add_run
 def run_id(database: Database) -> int:
     run = add_run(database)
     with database.transaction() as session:
-        RunRepository(session).claim(node="n", epoch=7, limit=1)
+        RunQueue(session).claim(node="n", epoch=7, capacity=Capacity(1))
     return run.id
 
 

@@ -12,6 +12,7 @@ from app.models.dataset import Dataset
 from app.models.run import FINAL, LEGAL_CHANGES, RunStatus
 from app.repositories.clones import CloneRepository
 from app.repositories.database import Database
+from app.repositories.run_queue import Capacity, RunQueue
 from app.repositories.runs import RunRepository
 from app.services.clones import CloneService
 from tests.integration.core.conftest import add_run
@@ -84,7 +85,7 @@ def test_of_20_who_change_one_run_at_once_one_succeeds(database: Database) -> No
 def test_an_agent_of_an_older_epoch_changes_nothing(database: Database) -> None:
     run = add_run(database)
     with database.transaction() as session:
-        RunRepository(session).claim(node="n", epoch=1, limit=1)
+        RunQueue(session).claim(node="n", epoch=1, capacity=Capacity(1))
     with database.transaction() as session:
         assert RunRepository(session).adopt(2) == [run.id]
     assert not _change(database, run.id, RunStatus.PENDING_SUBMIT, RunStatus.SUBMITTED, epoch=1)
@@ -99,9 +100,9 @@ def test_two_claimers_never_take_the_same_run(database: Database) -> None:
 
     def claim() -> None:
         barrier.wait()
-        for _ in range(20):
+        for room in range(2, 82, 2):
             with database.transaction() as session:
-                claimed = RunRepository(session).claim(node="n", epoch=1, limit=2)
+                claimed = RunQueue(session).claim(node="n", epoch=1, capacity=Capacity(room))
             taken.extend(run.id for run in claimed)
 
     threads = [threading.Thread(target=claim) for _ in range(4)]
@@ -115,7 +116,7 @@ def test_two_claimers_never_take_the_same_run(database: Database) -> None:
 def test_two_runs_never_hold_one_clone(database: Database) -> None:
     first, second = add_run(database, clone="spike"), add_run(database, clone="spike")
     with database.transaction() as session:
-        assert [run.id for run in RunRepository(session).claim(node="n", epoch=1, limit=5)] == [first.id]
+        assert [run.id for run in RunQueue(session).claim(node="n", epoch=1, capacity=Capacity(5))] == [first.id]
     with pytest.raises(Locked):
         _change(database, second.id, RunStatus.WAITING_LOCKS, RunStatus.PENDING_SUBMIT)
 
@@ -123,9 +124,9 @@ def test_two_runs_never_hold_one_clone(database: Database) -> None:
 def test_a_waiting_run_says_which_run_holds_its_clone(database: Database) -> None:
     first, second = add_run(database, clone="spike"), add_run(database, clone="spike")
     with database.transaction() as session:
-        runs = RunRepository(session)
-        runs.claim(node="n", epoch=1, limit=5)
-        runs.explain_waiting()
+        queue = RunQueue(session)
+        queue.claim(node="n", epoch=1, capacity=Capacity(5))
+        queue.explain_waiting(Capacity(5))
     with database.transaction() as session:
         assert RunRepository(session).get(second.id).waiting_for == f"lock: clone spike held by run {first.id}"
 
@@ -133,16 +134,16 @@ def test_a_waiting_run_says_which_run_holds_its_clone(database: Database) -> Non
 def test_runs_of_one_job_go_one_after_the_other(database: Database) -> None:
     first, second = add_run(database, job_id="daily"), add_run(database, job_id="daily")
     with database.transaction() as session:
-        assert [run.id for run in RunRepository(session).claim(node="n", epoch=1, limit=5)] == [first.id]
+        assert [run.id for run in RunQueue(session).claim(node="n", epoch=1, capacity=Capacity(5))] == [first.id]
     _change(database, first.id, RunStatus.PENDING_SUBMIT, RunStatus.FAILED)
     with database.transaction() as session:
-        assert [run.id for run in RunRepository(session).claim(node="n", epoch=1, limit=5)] == [second.id]
+        assert [run.id for run in RunQueue(session).claim(node="n", epoch=1, capacity=Capacity(5))] == [second.id]
 
 
 def test_a_run_that_is_not_planned_is_not_claimed(database: Database) -> None:
     add_run(database, is_planned=False)
     with database.transaction() as session:
-        assert RunRepository(session).claim(node="n", epoch=1, limit=5) == []
+        assert RunQueue(session).claim(node="n", epoch=1, capacity=Capacity(5)) == []
 
 
 @pytest.mark.parametrize("state", ["REQUESTED", "CLONING", "REMOVING"])
@@ -151,21 +152,21 @@ def test_no_run_begins_in_a_clone_that_is_being_made_or_removed(database: Databa
     with database.transaction() as session:
         CloneRepository(session).put("spike", url="file:///x", state=state)
     with database.transaction() as session:
-        runs = RunRepository(session)
-        assert runs.claim(node="n", epoch=1, limit=5) == []
-        runs.explain_waiting()
+        queue = RunQueue(session)
+        assert queue.claim(node="n", epoch=1, capacity=Capacity(5)) == []
+        queue.explain_waiting(Capacity(5))
     with database.transaction() as session:
         assert RunRepository(session).get(run.id).waiting_for == "lock: clone spike is being made or removed"
         CloneRepository(session).put("spike", url="file:///x", state="READY")
     with database.transaction() as session:
-        assert [found.id for found in RunRepository(session).claim(node="n", epoch=1, limit=5)] == [run.id]
+        assert [found.id for found in RunQueue(session).claim(node="n", epoch=1, capacity=Capacity(5))] == [run.id]
 
 
 def test_a_clone_that_a_run_uses_is_neither_refreshed_nor_removed(database: Database) -> None:
     add_run(database, clone="spike")
     with database.transaction() as session:
         CloneRepository(session).put("spike", url="file:///x", state="READY")
-        RunRepository(session).claim(node="n", epoch=1, limit=5)
+        RunQueue(session).claim(node="n", epoch=1, capacity=Capacity(5))
     clones = CloneService(database)
     with pytest.raises(WrongState):
         clones.request(Dataset("spike", "file:///x"))

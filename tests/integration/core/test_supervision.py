@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
@@ -18,16 +16,7 @@ from app.repositories.runs import RunRepository
 from app.services import supervision
 from app.services.dispatching import Dispatcher
 from app.services.hygiene import sweep
-from tests.integration.core.world import TOOL, WatchedDatabase, World
-
-
-@pytest.fixture
-def world(database_url: str, tmp_path: Path) -> Iterator[World]:
-    made = World(WatchedDatabase(database_url, pool_size=10), tmp_path)
-    yield made
-    made.end()
-    assert made.sins == [], "calls to the backend were made while a transaction was open"
-    made.database.close()
+from tests.integration.core.world import TOOL, World
 
 
 def test_a_run_goes_from_waiting_to_its_end_and_leaves_nothing_behind(world: World) -> None:

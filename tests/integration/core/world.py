@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from app.clock import utc_now
+from app.errors import StorageFull
 from app.executors.base import Leftover, Observation, Phase, RunRequest, StopMode
 from app.models.run import Run, RunStatus
 from app.models.tool import Tool
@@ -52,6 +53,8 @@ class Scripted:
 
     def prepare(self, request: RunRequest) -> RunRequest:
         self._before("prepare")
+        if not request.may_fetch:
+            raise StorageFull(f"There is no room for the image '{request.image}'.")
         return replace(request, image_id="sha256:1", image_digest="sha256:2")
 
     def create(self, request: RunRequest) -> str:
@@ -110,6 +113,9 @@ class Scripted:
     def ping(self) -> str:
         return "1"
 
+    def storage(self) -> Path | None:
+        return None
+
     def gap(self) -> str | None:
         return None
 
@@ -141,8 +147,14 @@ class World:
         self.calls: list[str] = []
         self.rules: list[Callable[[str], None]] = [self._no_transaction_is_open]
         self.backend = Scripted(self._before)
-        self._settings = load({"MAO_WORKING_ENVIRONMENT_NODE": "n"}, instance)
+        self._instance = instance
+        self.configure()
         self._terms: list[AgentContext] = []
+
+    def configure(self, **environ: str) -> None:
+        """Let the terms that begin from now on have these settings."""
+        given = {"MAO_WORKING_ENVIRONMENT_NODE": "n", "MAO_LIMITS_RETRY_SECONDS": "0.05", **environ}
+        self._settings = load(given, self._instance)
 
     def begin(self) -> tuple[AgentContext, Dispatcher]:
         term = begin_term(self.database, "n")
@@ -153,6 +165,7 @@ class World:
             workdirs=None,  # type: ignore[arg-type]
             executors={"scripted": self.backend},
             installation=term.installation,
+            webhook_key=term.webhook_key,
             epoch=term.epoch,
             lost=threading.Event(),
         )

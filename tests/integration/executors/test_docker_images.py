@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from app.errors import BackendFailed, Invalid
+from app.errors import BackendFailed, Invalid, StorageFull
 from app.executors.base import Executor, RunRequest
 from app.executors.docker import DockerExecutor
 from app.models.run import Cause
@@ -102,6 +102,15 @@ class TestImages(DockerTests):
             assert registry.asked > 0
         finally:
             engine.remove_image(registry.image)
+
+    def test_without_room_nothing_is_fetched_and_what_is_here_is_used(
+        self, make_executor: Callable[..., Executor], registry: Registry
+    ) -> None:
+        executor = make_executor(pull_policy="missing")
+        with pytest.raises(StorageFull, match="no room"):
+            executor.prepare(self.request_for(image=registry.image, may_fetch=False))
+        assert executor.prepare(self.request_for(may_fetch=False)).image_id
+        assert registry.asked == 0
 
     def test_an_unknown_policy_is_an_error_at_once(self) -> None:
         with pytest.raises(Invalid, match="sometimes"):
