@@ -14,7 +14,10 @@ class RunFile(Base):
     """One file of one run; ``file_id`` is the name that its uploader chose, ``sha256`` the hex digest of its bytes."""
 
     __tablename__ = "run_files"
-    __table_args__ = (Index("uq_run_files_run_id_file_id", "run_id", "file_id", unique=True),)
+    __table_args__ = (
+        Index("uq_run_files_run_id_file_id", "run_id", "file_id", unique=True),
+        Index("ix_run_files_uploaded_at", "uploaded_at"),
+    )
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
     run_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("runs.id", ondelete="CASCADE"))

@@ -101,6 +101,7 @@ class Run(Base):
         Index("ix_runs_image_digest_id", "image_digest", "id", postgresql_where=text("image_digest is not null")),
         Index("ix_runs_input_commit_id", "input_commit", "id", postgresql_where=text("input_commit is not null")),
         Index("ix_runs_output_commit_id", "output_commit", "id", postgresql_where=text("output_commit is not null")),
+        Index("ix_runs_output_kept", "defined_at", postgresql_where=text("output_removed_at is null")),
     )
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
