@@ -84,7 +84,7 @@ class Unauthenticated(MaoError):
 class TooManyRequests(MaoError):
     """The caller was refused too often; ``retry_after_seconds`` says when it may try again."""
 
-    def __init__(self, message: str, *, retry_after_seconds: int, hint: str | None = None) -> None:
+    def __init__(self, message: str, *, retry_after_seconds: int = 60, hint: str | None = None) -> None:
         super().__init__(message, hint=hint)
         self.retry_after_seconds = retry_after_seconds
 

@@ -12,6 +12,7 @@ from app.repositories.database import Database
 from app.repositories.etcd import EtcdKv
 from app.repositories.listener import RunChanges
 from app.repositories.registry import Registry
+from app.services.audit import AuditService
 from app.services.clones import CloneService
 from app.services.datasets import DatasetService
 from app.services.firing import FiringService
@@ -19,6 +20,7 @@ from app.services.health import HealthService
 from app.services.jobs import JobService
 from app.services.notifications import NotificationService
 from app.services.plans import Planner
+from app.services.refusals import RefusalService
 from app.services.runs import RunService
 from app.services.tokens import TokenService
 from app.services.tools import ToolService
@@ -46,6 +48,8 @@ class Services:
     tokens: TokenService
     notifications: NotificationService
     health: HealthService
+    audit: AuditService
+    refusals: RefusalService
 
 
 @dataclass(frozen=True)
@@ -79,6 +83,8 @@ def build(settings: Settings) -> Services:
         tokens=TokenService(database),
         notifications=NotificationService(registry),
         health=HealthService(database.ping, kv.ping, lambda: _agent(database)),
+        audit=AuditService(database),
+        refusals=RefusalService(database, settings.limits.refusals_per_minute),
     )
 
 

@@ -8,6 +8,7 @@ from flask import Flask
 
 from app import __version__
 from app.api import (
+    audit_log,
     clones,
     context,
     converters,
@@ -32,6 +33,7 @@ BLUEPRINTS = (
     clones.blueprint,
     notifications.blueprint,
     tokens.blueprint,
+    audit_log.blueprint,
     health.blueprint,
 )
 DESCRIPTION = """Register tools, run them now or on a schedule, and find out the same day that their data went wrong.

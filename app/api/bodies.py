@@ -20,11 +20,14 @@ from webargs import core
 from webargs.flaskparser import FlaskParser
 from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
 
+from app.api.context import remember_fields
 from app.errors import Invalid
 
 DEPTH = 32
 INTEGER_RANGE = (-(2**63), 2**63 - 1)
 _INTEGER_DIGITS = 20
+_FIELDS_SHOWN = 30
+_NAME_SHOWN = 64
 # A string that is never closed matches to its end, so that the search is linear however hostile the bytes are.
 _STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
 _STEPS = bytes.maketrans(b"[{]}", b"\x01\x01\xff\xff")
@@ -50,7 +53,9 @@ class Parser(FlaskParser):
         charset = req.mimetype_params.get("charset", "utf-8").lower()
         if not core.is_json(req.mimetype) or charset not in ("utf-8", "utf8"):
             raise UnsupportedMediaType("The body must be JSON in UTF-8, announced as Content-Type: application/json.")
-        return parse(data)
+        document = parse(data)
+        remember_fields(fields_of(document))
+        return document
 
 
 def parse(data: bytes) -> Any:
@@ -78,6 +83,16 @@ def parse(data: bytes) -> Any:
     if broken:
         raise Invalid("The body holds text that cannot be stored.", fields=broken)
     return document
+
+
+def fields_of(document: Any) -> list[str]:
+    """Give the names of a body's fields, and no value; of a body that wraps one object, also the names in that."""
+    if not isinstance(document, dict):
+        return []
+    names = list(document)
+    if len(names) == 1 and isinstance(document[names[0]], dict):
+        names += [f"{names[0]}.{inner}" for inner in document[names[0]]]
+    return [name[:_NAME_SHOWN] for name in names[:_FIELDS_SHOWN]]
 
 
 def _depth(data: bytes) -> int:

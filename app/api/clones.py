@@ -11,7 +11,7 @@ from app.api.context import services
 from app.api.pages import page
 from app.api.schemas.base import NoBody, PageQuery
 from app.api.schemas.datasets import ClonePage, CloneSchema, RemovalQuery
-from app.api.security import requires
+from app.api.security import Changes, requires
 from app.models.token import Permission
 
 blueprint = Blueprint("clones", __name__, url_prefix="/api", description="The clones on this node.")
@@ -32,7 +32,7 @@ def list_clones(query: dict[str, Any]) -> Any:
 
 
 @blueprint.route("/datasets/<name>/clone", methods=["POST"])
-@requires(Permission.DATASET_WRITE)
+@requires(Permission.DATASET_WRITE, changes=Changes.POSTGRES)
 @blueprint.arguments(NoBody, required=False)
 @blueprint.response(202, CloneSchema)
 @blueprint.alt_response(404, "NOT_FOUND")
@@ -53,7 +53,7 @@ def get_clone(name: str) -> Any:
 
 
 @blueprint.route("/datasets/<name>/clone", methods=["DELETE"])
-@requires(Permission.DATASET_WRITE)
+@requires(Permission.DATASET_WRITE, changes=Changes.POSTGRES)
 @blueprint.arguments(RemovalQuery, location="query")
 @blueprint.response(202, CloneSchema)
 @blueprint.alt_response(404, "NOT_FOUND")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
@@ -10,11 +11,13 @@ from flask import current_app, g
 from app.models.token import Identity
 
 if TYPE_CHECKING:
+    from app.services.audit import AuditService
     from app.services.clones import CloneService
     from app.services.datasets import DatasetService
     from app.services.health import HealthService
     from app.services.jobs import JobService
     from app.services.notifications import NotificationService
+    from app.services.refusals import RefusalService
     from app.services.runs import RunService
     from app.services.tokens import TokenService
     from app.services.tools import ToolService
@@ -50,6 +53,12 @@ class Services(Protocol):
     @property
     def health(self) -> HealthService: ...  # noqa: D102
 
+    @property
+    def audit(self) -> AuditService: ...  # noqa: D102
+
+    @property
+    def refusals(self) -> RefusalService: ...  # noqa: D102
+
 
 def services() -> Services:
     """Give the services of this application."""
@@ -75,3 +84,28 @@ def description() -> dict[str, Any]:
 def remember_identity(who: Identity) -> None:
     """Note who is asking, for the rest of this request."""
     g.identity = who
+
+
+def known_identity() -> Identity | None:
+    """Give who is asking, or None where no valid token was shown."""
+    return cast("Identity | None", g.get("identity"))
+
+
+def remember_fields(names: Sequence[str]) -> None:
+    """Note which fields the body has, for the audit log."""
+    g.fields = tuple(names)
+
+
+def known_fields() -> tuple[str, ...]:
+    """Give which fields the body has, as far as it was read."""
+    return cast("tuple[str, ...]", g.get("fields", ()))
+
+
+def remember_entry(entry_id: int) -> None:
+    """Note the number of this request's row in the audit log."""
+    g.entry_id = entry_id
+
+
+def known_entry() -> int | None:
+    """Give the number of this request's row in the audit log, or None where it has none."""
+    return cast("int | None", g.get("entry_id"))

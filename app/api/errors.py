@@ -22,6 +22,7 @@ STATUS: dict[type[ours.MaoError], HTTPStatus] = {
     ours.RevisionRequired: HTTPStatus.PRECONDITION_REQUIRED,
     ours.Invalid: HTTPStatus.UNPROCESSABLE_ENTITY,
     ours.Unauthenticated: HTTPStatus.UNAUTHORIZED,
+    ours.TooManyRequests: HTTPStatus.TOO_MANY_REQUESTS,
     ours.Forbidden: HTTPStatus.FORBIDDEN,
     ours.Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,
     ours.BackendFailed: HTTPStatus.BAD_GATEWAY,
@@ -90,6 +91,8 @@ def _handle_mao_error(error: ours.MaoError) -> Response:
         answer.headers["WWW-Authenticate"] = "Bearer"
     if isinstance(error, ours.Unavailable):
         answer.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
+    if isinstance(error, ours.TooManyRequests):
+        answer.headers["Retry-After"] = str(error.retry_after_seconds)
     return answer
 
 

@@ -9,7 +9,7 @@ from flask import Flask, Response, current_app, request
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from app import log
-from app.api.security import enforce
+from app.api import auditing
 from app.errors import Invalid, NotFound
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -18,9 +18,11 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 def install(app: Flask) -> None:
     """Put the guard in front of all views. The order matters: first a request id, for every log line and answer."""
     app.before_request(_begin)
-    app.before_request(enforce)
+    app.before_request(auditing.admit)
+    app.before_request(auditing.begin)
     app.before_request(_refuse_what_nobody_declared)
     app.after_request(_finish)
+    app.after_request(auditing.finish)
 
 
 def _begin() -> None:

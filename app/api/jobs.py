@@ -12,7 +12,7 @@ from app.api.context import identity, services
 from app.api.pages import page
 from app.api.schemas.base import NoBody
 from app.api.schemas.jobs import FiringPage, FiringQuery, JobPage, JobQuery, JobSchema, JobView, NewJob, Pause
-from app.api.security import requires
+from app.api.security import Changes, requires
 from app.models.token import Permission
 
 blueprint = Blueprint("jobs", __name__, url_prefix="/api/jobs", description="Schedules.")
@@ -42,7 +42,7 @@ def list_jobs(query: dict[str, Any]) -> Any:
 
 
 @blueprint.route("", methods=["POST"])
-@requires(*SCHEDULERS)
+@requires(*SCHEDULERS, changes=Changes.POSTGRES)
 @blueprint.arguments(NewJob, example=EXAMPLE)
 @blueprint.response(201, JobSchema)
 @blueprint.alt_response(200, schema=JobSchema, description="The job with that id was changed.", success=True)
@@ -64,7 +64,7 @@ def get_job(job_id: str) -> Any:
 
 
 @blueprint.route("/<job_id>", methods=["DELETE"])
-@requires(*SCHEDULERS)
+@requires(*SCHEDULERS, changes=Changes.POSTGRES)
 @blueprint.response(204)
 @blueprint.alt_response(404, "NOT_FOUND")
 def remove_job(job_id: str) -> None:
@@ -73,7 +73,7 @@ def remove_job(job_id: str) -> None:
 
 
 @blueprint.route("/<job_id>/pause", methods=["POST"])
-@requires(*SCHEDULERS)
+@requires(*SCHEDULERS, changes=Changes.POSTGRES)
 @blueprint.arguments(Pause, required=False)
 @blueprint.response(200, JobSchema)
 @blueprint.alt_response(404, "NOT_FOUND")
@@ -84,7 +84,7 @@ def pause_job(values: dict[str, Any], job_id: str) -> Any:
 
 
 @blueprint.route("/<job_id>/resume", methods=["POST"])
-@requires(*SCHEDULERS)
+@requires(*SCHEDULERS, changes=Changes.POSTGRES)
 @blueprint.arguments(NoBody, required=False)
 @blueprint.response(200, JobSchema)
 @blueprint.alt_response(404, "NOT_FOUND")

@@ -22,7 +22,7 @@ from app.api.schemas.runs import (
     Submitted,
     WaitQuery,
 )
-from app.api.security import requires
+from app.api.security import Changes, requires
 from app.models.token import Permission
 
 blueprint = Blueprint("runs", __name__, url_prefix="/api/runs", description="Runs of tools.")
@@ -34,7 +34,7 @@ OUTPUT_HEADERS = {
 
 
 @blueprint.route("", methods=["POST"])
-@requires(Permission.JOB_SUBMIT)
+@requires(Permission.JOB_SUBMIT, changes=Changes.POSTGRES)
 @blueprint.arguments(NewRun, example=EXAMPLE)
 @blueprint.response(202, Submitted)
 @blueprint.alt_response(404, "NOT_FOUND")
@@ -74,7 +74,7 @@ def get_run(run_id: int) -> Any:
 
 
 @blueprint.route("/<row:run_id>", methods=["DELETE"])
-@requires(Permission.JOB_RUN_ABORT, Permission.JOB_RUN_ABORT_ANY)
+@requires(Permission.JOB_RUN_ABORT, Permission.JOB_RUN_ABORT_ANY, changes=Changes.POSTGRES)
 @blueprint.arguments(StopQuery, location="query")
 @blueprint.response(202, RunSchema)
 @blueprint.alt_response(404, "NOT_FOUND")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum, auto
 from typing import Any
 
 from flask import Flask, current_app, request
@@ -18,6 +19,14 @@ SCHEMES: dict[str, dict[str, str]] = {
 }
 
 
+class Changes(Enum):
+    """Where the truth lies that a view changes; a GET changes nothing, whatever it says."""
+
+    NOTHING = auto()
+    POSTGRES = auto()
+    ELSEWHERE = auto()
+
+
 @dataclass(frozen=True)
 class Access:
     """The rule of one view. Any one of ``permissions`` is enough; none listed means that any valid token is."""
@@ -25,16 +34,20 @@ class Access:
     permissions: tuple[Permission, ...] = ()
     needs_token: bool = True
     is_open_in_outage: bool = False
+    changes: Changes = Changes.ELSEWHERE
 
     def allows(self, who: Identity) -> bool:
         """Tell whether the identity holds one of the permissions."""
         return not self.permissions or any(who.may(permission) for permission in self.permissions)
 
 
-def requires(*permissions: Permission, is_open_in_outage: bool = False) -> Decorator:
+def requires(
+    *permissions: Permission, is_open_in_outage: bool = False, changes: Changes = Changes.ELSEWHERE
+) -> Decorator:
     """Declare that a view needs a token with one of the permissions, or any valid token where none is named.
 
-    ``is_open_in_outage`` lets a caller through whose token cannot be checked because the database is down.
+    ``is_open_in_outage`` lets a caller through whose token cannot be checked because the database is down. ``changes``
+    decides how the audit log records a call: not at all, in the order of PostgreSQL's own log, or on the disk first.
     """
     names = " or ".join(f"`{permission}`" for permission in permissions)
     needed = f"a token with the permission {names}" if names else "a valid token"
@@ -42,7 +55,8 @@ def requires(*permissions: Permission, is_open_in_outage: bool = False) -> Decor
         "responses": {"401": "UNAUTHORIZED", "403": "FORBIDDEN"} if permissions else {"401": "UNAUTHORIZED"},
         "x-permissions": [str(permission) for permission in permissions],
     }
-    return _declares(Access(permissions, is_open_in_outage=is_open_in_outage), f"Needs {needed}.", documented)
+    access = Access(permissions, is_open_in_outage=is_open_in_outage, changes=changes)
+    return _declares(access, f"Needs {needed}.", documented)
 
 
 def public(view: View) -> View:
@@ -83,26 +97,30 @@ def enforce() -> None:
 
 
 def _admit(access: Access) -> None:
+    secret = shown_secret()
+    if not secret:
+        raise Unauthenticated(
+            "This call needs a token.", hint="Send one as X-Api-Token, or as Authorization: Bearer; see /api/docs."
+        )
     try:
-        who = services().tokens.authenticate(_secret())
+        who = services().tokens.authenticate(secret)
     except DatabaseDown:
         if access.is_open_in_outage:
             return
         raise
+    remember_identity(who)
     if not access.allows(who):
         needed = " or ".join(access.permissions)
         raise Forbidden(
             f"The token '{who.identifier}' may not do this.", hint=f"Use a token with the permission {needed}."
         )
-    remember_identity(who)
 
 
-def _secret() -> str:
+def shown_secret() -> str:
+    """Give the token that the request shows, or nothing."""
     if given := request.headers.get("X-Api-Token"):
         return given
     authorization = request.authorization
     if authorization is not None and authorization.type == "bearer" and authorization.token:
         return authorization.token
-    raise Unauthenticated(
-        "This call needs a token.", hint="Send one as X-Api-Token, or as Authorization: Bearer; see /api/docs."
-    )
+    return ""

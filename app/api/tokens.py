@@ -6,8 +6,10 @@ from typing import Any
 
 from app.api.blueprint import Blueprint
 from app.api.context import identity, services
-from app.api.schemas.tokens import CreatedToken, NewSecret, NewToken, TokenSchema, Whoami
-from app.api.security import requires
+from app.api.pages import page
+from app.api.schemas.base import PageQuery
+from app.api.schemas.tokens import CreatedToken, NewSecret, NewToken, Rotation, TokenPage, TokenSchema, Whoami
+from app.api.security import Changes, requires
 from app.models.token import Permission
 
 blueprint = Blueprint("security", __name__, url_prefix="/api/security", description="Tokens.")
@@ -18,7 +20,24 @@ blueprint = Blueprint("security", __name__, url_prefix="/api/security", descript
 @blueprint.response(200, Whoami)
 def whoami() -> Any:
     """Show whose token this is and what it allows."""
-    return services().tokens.get(identity().identifier)
+    return services().tokens.get(identity(), identity().identifier)
+
+
+@blueprint.route("/tokens")
+@requires(Permission.SECURITY_TOKEN_WRITE)
+@blueprint.arguments(PageQuery, location="query")
+@blueprint.response(200, TokenPage)
+def list_tokens(query: dict[str, Any]) -> Any:
+    """List the tokens, in the order of their identifiers; never their secrets.
+
+    Without `registry_admin` only the tokens of one's owner are listed, here and in the calls below.
+    """
+    return page(
+        lambda after, limit: services().tokens.list(identity(), after=after, limit=limit),
+        query["cursor"],
+        query["limit"],
+        key=lambda token: token.identifier,
+    )
 
 
 @blueprint.route("/tokens/<identifier>")
@@ -27,11 +46,11 @@ def whoami() -> Any:
 @blueprint.alt_response(404, "NOT_FOUND")
 def get_token(identifier: str) -> Any:
     """Show a token; never its secret."""
-    return services().tokens.get(identifier)
+    return services().tokens.get(identity(), identifier)
 
 
 @blueprint.route("/tokens/<identifier>", methods=["POST"])
-@requires(Permission.SECURITY_TOKEN_WRITE)
+@requires(Permission.SECURITY_TOKEN_WRITE, changes=Changes.POSTGRES)
 @blueprint.arguments(NewToken)
 @blueprint.response(201, CreatedToken)
 def create_token(values: dict[str, Any], identifier: str) -> Any:
@@ -43,9 +62,24 @@ def create_token(values: dict[str, Any], identifier: str) -> Any:
 
 
 @blueprint.route("/tokens/<identifier>", methods=["DELETE"])
-@requires(Permission.SECURITY_TOKEN_WRITE)
+@requires(Permission.SECURITY_TOKEN_WRITE, changes=Changes.POSTGRES)
 @blueprint.response(204)
 @blueprint.alt_response(404, "NOT_FOUND")
 def revoke_token(identifier: str) -> None:
     """Revoke a token; it is refused from the next call on."""
     services().tokens.revoke(identity(), identifier)
+
+
+@blueprint.route("/tokens/<identifier>/rotate", methods=["POST"])
+@requires(changes=Changes.POSTGRES)
+@blueprint.arguments(Rotation, required=False)
+@blueprint.response(200, CreatedToken)
+@blueprint.alt_response(403, "FORBIDDEN")
+@blueprint.alt_response(404, "NOT_FOUND")
+@blueprint.alt_response(409, "CONFLICT")
+def rotate_token(values: dict[str, Any], identifier: str) -> Any:
+    """Give a token a new secret, which is in this answer only; the one before counts for `overlapSeconds` more.
+
+    A token may rotate itself; others need `security_token_write`.
+    """
+    return NewSecret(*services().tokens.rotate(identity(), identifier, **values))

@@ -13,7 +13,7 @@ from app.api.revisions import ETAG, IF_MATCH, etag, if_match
 from app.api.schemas.base import PageQuery
 from app.api.schemas.runs import NewToolRun, Submitted
 from app.api.schemas.tools import EXAMPLE, NewTool, ToolChange, ToolEntry, ToolPage
-from app.api.security import requires
+from app.api.security import Changes, requires
 from app.models.token import Permission
 
 blueprint = Blueprint("tools", __name__, url_prefix="/api/tools", description="The registry of tools.")
@@ -88,7 +88,7 @@ def remove_tool(name: str) -> None:
 
 
 @blueprint.route("/<name>/runs", methods=["POST"])
-@requires(Permission.JOB_SUBMIT)
+@requires(Permission.JOB_SUBMIT, changes=Changes.POSTGRES)
 @blueprint.arguments(NewToolRun, required=False, example={"publish": "none", "timeoutSeconds": 600})
 @blueprint.response(202, Submitted)
 @blueprint.alt_response(404, "NOT_FOUND")

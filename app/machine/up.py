@@ -131,7 +131,8 @@ def keep_or_make_token(settings: Settings, tokens: TokenService) -> bool:
     try:
         tokens.authenticate(known.token if known else "")
     except Unauthenticated:
-        save_connection(settings, tokens.create_root(settings.working_environment.user))
+        made = tokens.create_root(settings.working_environment.user, actor="mao up")
+        save_connection(settings, made)
         return True
     save_connection(settings, known.token if known else "")
     return False

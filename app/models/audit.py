@@ -12,17 +12,20 @@ from app.models.base import Base
 
 
 class AuditEntry(Base):
-    """One change that was asked for. ``result`` is null while it is under way, and stays so where we were killed.
+    """One change that was asked for, or one call that was refused.
 
-    ``actor`` is a token's identifier, or a program of ours. ``action`` names the use case, ``target`` what it was done
-    to. ``details`` never holds a secret.
+    ``result`` is null while it is under way, and stays so where we were killed; else it is the status of the answer,
+    or ``done``. ``actor`` is a token's identifier, a program of ours, or ``(nobody)``. ``action`` names the use case,
+    ``target`` what it was done to. ``details`` never holds a secret.
     """
 
     __tablename__ = "audit_log"
     __table_args__ = (
         Index("ix_audit_log_actor_id", "actor", "id"),
+        Index("ix_audit_log_owner_id", "owner", "id"),
         Index("ix_audit_log_action_id", "action", "id"),
-        Index("ix_audit_log_target_id", "target", "id"),
+        # Targets are searched by how they begin, which only an index in this order can answer in every locale.
+        Index("ix_audit_log_target_id", "target", "id", postgresql_ops={"target": "text_pattern_ops"}),
         Index("ix_audit_log_at", "at"),
     )
 

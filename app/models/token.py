@@ -62,11 +62,15 @@ class Token(Base):
 
 @dataclass(frozen=True)
 class Identity:
-    """Who is asking: the token's identifier, its owner and what it allows."""
+    """Who is asking: the token's identifier, its owner and what it allows.
+
+    ``has_old_secret`` says that the token was rotated, and was shown with the secret before.
+    """
 
     identifier: str
     owner: str
     permissions: frozenset[str]
+    has_old_secret: bool = False
 
     def may(self, permission: Permission) -> bool:
         """Tell whether this identity holds ``permission``."""

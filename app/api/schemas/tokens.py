@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from marshmallow import fields
+from marshmallow import fields, validate
 
-from app.api.schemas.base import CamelSchema, Instant, obeys
+from app.api.schemas.base import CamelSchema, Instant, Whole, obeys, page_schema
 from app.models.token import Permission, Token
 from app.services.tool_rules import line
 
+OVERLAP_SECONDS_MOST = 86_400
 PERMISSIONS = [str(permission) for permission in Permission]
 
 
@@ -35,6 +36,16 @@ class NewToken(CamelSchema):
     )
 
 
+class Rotation(CamelSchema):
+    """How long the secret before still counts."""
+
+    overlap_seconds = Whole(
+        load_default=0,
+        validate=validate.Range(0, OVERLAP_SECONDS_MOST),
+        metadata={"description": "Seconds; 0 makes it worthless at once.", "example": 3600},
+    )
+
+
 class Whoami(CamelSchema):
     """Whose token it is and what it allows."""
 
@@ -50,6 +61,9 @@ class TokenSchema(Whoami):
     created_by = fields.String()
     created_time = fields.AwareDateTime(attribute="created_at")
     last_used_time = fields.AwareDateTime(attribute="last_used_at", allow_none=True)
+    previous_valid_until = fields.AwareDateTime(
+        allow_none=True, metadata={"description": "Until when the secret before the last rotation counts."}
+    )
 
 
 @dataclass(frozen=True)
@@ -68,3 +82,6 @@ class CreatedToken(TokenSchema):
     def get_attribute(self, obj: NewSecret, attr: str, default: Any) -> Any:
         """Read the text from the pair, everything else from what is stored."""
         return obj.text if attr == "token" else super().get_attribute(obj.stored, attr, default)
+
+
+TokenPage = page_schema(TokenSchema, "TokenPage")

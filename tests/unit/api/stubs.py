@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from app.errors import AlreadyExists, NotFound, RevisionRequired, StaleRevision, Unauthenticated, WrongState
+from app.models.audit import AuditEntry
 from app.models.clone import Clone
 from app.models.dataset import Dataset
 from app.models.event import RunEvent
@@ -15,6 +16,7 @@ from app.models.job import Firing, Job
 from app.models.run import Run
 from app.models.token import Identity, Permission, Token
 from app.models.tool import Tool
+from app.services.refusals import Counted
 from app.services.runs import OutputPage
 
 NOON = datetime(2024, 2, 29, 12, tzinfo=UTC)
@@ -54,6 +56,22 @@ def a_job(name: str = "spike", **changes: Any) -> Job:
     return Job(**{**known, "parameters": {"timeout_seconds": 60}, **changes})
 
 
+def a_token(identifier: str) -> Token:
+    return Token(
+        identifier=identifier,
+        secret_sha256="hash-that-stays-here",
+        previous_sha256="hash-before-that-stays-here",
+        owner="operator",
+        permissions=["job_submit"],
+        created_by="installation",
+        created_at=NOON,
+    )
+
+
+def an_audit_entry(number: int) -> AuditEntry:
+    return AuditEntry(id=number, at=NOON, actor="root", action="a.b", target="/api/runs", result="202", details={})
+
+
 def a_clone(name: str = "helm", state: str = "READY") -> Clone:
     return Clone(name=name, url="https://x/y", state=state, progress_percent=100, message="", updated_at=NOON)
 
@@ -78,21 +96,21 @@ class Tokens(Recorder):
             raise Unauthenticated("The token is missing, unknown, replaced or expired.")
         return SECRETS[secret]
 
-    def get(self, identifier: str) -> Token:
+    def get(self, identity: Identity, identifier: str) -> Token:
         if identifier not in ("root", "reader"):
             raise NotFound(f"There is no token '{identifier}'.")
-        return Token(
-            identifier=identifier,
-            secret_sha256="hash-that-stays-here",
-            owner="operator",
-            permissions=["job_submit"],
-            created_by="installation",
-            created_at=NOON,
-        )
+        return a_token(identifier)
+
+    def list(self, identity: Identity, *, after: str = "", limit: int = 100) -> Sequence[Token]:
+        return [a_token(name) for name in ("reader", "root") if name > after][:limit]
 
     def create(self, identity: Identity, identifier: str, **options: Any) -> tuple[Token, str]:
         self.note("create", identity, identifier, **options)
-        return self.get("root"), "mao_root_secret"
+        return a_token("root"), "mao_root_secret"
+
+    def rotate(self, identity: Identity, identifier: str, overlap_seconds: int) -> tuple[Token, str]:
+        self.note("rotate", identity, identifier, overlap_seconds)
+        return a_token(identifier), "mao_root_rotated"
 
     def revoke(self, identity: Identity, identifier: str) -> None:
         self.note("revoke", identity, identifier)
@@ -235,6 +253,33 @@ class Notifications:
         return [{"id": name, **known} for name in ("n/1", "n/2") if name > after][:limit]
 
 
+class Audit(Recorder):
+    error: Exception | None = None
+
+    def begin(self, actor: str, action: str, target: str, **options: Any) -> int:
+        if self.error:
+            raise self.error
+        self.note("begin", actor, action, target, **options)
+        return len(self.calls)
+
+    def finish(self, entry_id: int, result: str, details: dict[str, Any] | None = None) -> None:
+        self.note("finish", entry_id, result, details)
+
+    def list(
+        self, identity: Identity, *, after: int | None = None, limit: int = 100, **options: Any
+    ) -> Sequence[AuditEntry]:
+        self.note("list", identity, after=after, limit=limit, **options)
+        return [an_audit_entry(number) for number in (3, 2, 1) if after is None or number < after][:limit]
+
+
+class Refusals(Recorder):
+    counted = Counted(is_recorded=True)
+
+    def count(self, address: str | None, claimed: str | None) -> Counted:
+        self.note("count", address, claimed)
+        return self.counted
+
+
 class Health:
     def __init__(self) -> None:
         self.found = {"postgres": (True, "15.18"), "docker": (True, "20.10")}
@@ -253,4 +298,6 @@ def stub_services() -> SimpleNamespace:
         tokens=Tokens(),
         notifications=Notifications(),
         health=Health(),
+        audit=Audit(),
+        refusals=Refusals(),
     )

@@ -29,6 +29,7 @@ EXPECTED = {
     "RevisionRequired": 428,
     "Invalid": 422,
     "Unauthenticated": 401,
+    "TooManyRequests": 429,
     "Forbidden": 403,
     "Unavailable": 503,
     "DatabaseDown": 503,
