@@ -68,6 +68,7 @@ def may_follow(old: RunStatus, new: RunStatus) -> bool:
 
 
 _HELD_SQL = "status in ('PENDING_SUBMIT', 'SUBMITTED', 'RUNNING', 'ABORTING')"
+_WANTS_LOCKS_SQL = "ended_at is null and locks <> '[]'::jsonb"
 
 
 class Run(Base):
@@ -90,6 +91,8 @@ class Run(Base):
         Index("ix_runs_unfinished", "status", "id", postgresql_where=text("ended_at is null")),
         Index("ix_runs_job_unfinished", "job_id", "id", postgresql_where=text("ended_at is null")),
         Index("ix_runs_clone_unsettled", "clone", postgresql_where=text("is_unsettled")),
+        Index("ix_runs_lock_lease", "id", postgresql_where=text("lock_lease is not null")),
+        Index("ix_runs_locks_unfinished", "id", postgresql_where=text(_WANTS_LOCKS_SQL)),
         Index("ix_runs_tool_id", "tool", "id"),
         Index("ix_runs_owner_id", "owner", "id"),
         Index("ix_runs_submitter_id", "submitter", "id"),

@@ -159,6 +159,16 @@ def upgrade() -> None:
         postgresql_ops={"labels": "jsonb_path_ops"},
     )
     op.create_index(
+        "ix_runs_lock_lease", "runs", ["id"], unique=False, postgresql_where=sa.text("lock_lease is not null")
+    )
+    op.create_index(
+        "ix_runs_locks_unfinished",
+        "runs",
+        ["id"],
+        unique=False,
+        postgresql_where=sa.text("ended_at is null and locks <> '[]'::jsonb"),
+    )
+    op.create_index(
         "ix_runs_output_commit_id",
         "runs",
         ["output_commit", "id"],
@@ -192,6 +202,12 @@ def downgrade() -> None:
     op.drop_index("ix_runs_status_id", table_name="runs")
     op.drop_index("ix_runs_parent_id_id", table_name="runs", postgresql_where=sa.text("parent_id is not null"))
     op.drop_index("ix_runs_output_kept", table_name="runs", postgresql_where=sa.text("output_removed_at is null"))
+    op.drop_index(
+        "ix_runs_locks_unfinished",
+        table_name="runs",
+        postgresql_where=sa.text("ended_at is null and locks <> '[]'::jsonb"),
+    )
+    op.drop_index("ix_runs_lock_lease", table_name="runs", postgresql_where=sa.text("lock_lease is not null"))
     op.drop_index("ix_runs_output_commit_id", table_name="runs", postgresql_where=sa.text("output_commit is not null"))
     op.drop_index(
         "ix_runs_labels", table_name="runs", postgresql_using="gin", postgresql_ops={"labels": "jsonb_path_ops"}
