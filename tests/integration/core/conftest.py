@@ -13,6 +13,8 @@ from app.models.token import Identity, Permission
 from app.repositories.database import Database
 from app.repositories.runs import RunRepository
 from app.services.runs import new_run
+from app.settings import Settings
+from tests.integration.core.callers import Callers
 
 if TYPE_CHECKING:
     from tests.integration.core.world import World
@@ -24,6 +26,13 @@ OWN_RUNS = frozenset({Permission.JOB_SUBMIT, Permission.JOB_RUN_READ, Permission
 @pytest.fixture
 def database(database_url: str) -> Iterator[Database]:
     made = Database(database_url, pool_size=10)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def callers(settings: Settings) -> Iterator[Callers]:
+    made = Callers(settings)
     yield made
     made.close()
 
