@@ -1,0 +1,141 @@
+"""Retention: what is older than the settings keep it is removed, a little at a time.
+
+Each batch is a transaction of its own, so this may be killed at any moment, done by two at once, and done again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from app.clock import utc_now
+from app.repositories.database import Database
+from app.repositories.retention import RECORDS, Amount, RetentionRepository
+from app.settings import Retention
+
+_REFUSALS_DAYS = 1
+_NEVER = datetime.min.replace(tzinfo=UTC)
+"""Nothing is older than this: what is kept for ever."""
+
+
+@dataclass(frozen=True)
+class Expired:
+    """What has had its time, of one kind: older than ``before``, or nothing where it is kept for ever (None)."""
+
+    kind: str
+    before: datetime | None
+    amount: Amount
+
+
+class RetentionService:
+    """Removes runs, output, files and records by age, or says what it would remove.
+
+    ``remove_file`` removes the bytes of the uploaded file with that number; what is absent is no error.
+    """
+
+    def __init__(self, database: Database, days: Retention, remove_file: Callable[[int], None]) -> None:
+        self._database = database
+        self._days = days
+        self._remove_file = remove_file
+
+    def remove(self, is_over: Callable[[], bool]) -> list[Expired]:
+        """Remove what has had its time, and give how much of each kind.
+
+        ``is_over`` is called between two batches: it makes the pause that leaves the database to others, and tells
+        whether to stop.
+        """
+        limits = self._limits()
+        removed = [
+            Expired("output", limits["output"], self._remove_output(limits["output"], is_over)),
+            Expired("files", limits["files"], self._remove_files(limits["files"], is_over)),
+            Expired("runs", limits["runs"], self._remove(RetentionRepository.remove_runs, limits["runs"], is_over)),
+        ]
+        for kind in RECORDS:
+
+            def remove(repository: RetentionRepository, before: datetime, kind: str = kind) -> Amount:
+                return repository.remove_records(kind, before)
+
+            removed.append(Expired(kind, limits[kind], self._remove(remove, limits[kind], is_over)))
+        return [_shown(each) for each in removed]
+
+    def preview(self) -> list[Expired]:
+        """Say what would be removed now; nothing is changed."""
+        limits = self._limits()
+        found = [Expired("output", limits["output"], self._count_output(limits["output"]))]
+        with self._database.transaction() as session:
+            repository = RetentionRepository(session)
+            found.append(Expired("files", limits["files"], repository.count_files(limits["files"])))
+            found.append(Expired("runs", limits["runs"], repository.count_runs(limits["runs"])))
+            for kind in RECORDS:
+                found.append(Expired(kind, limits[kind], repository.count_records(kind, limits[kind])))
+        return [_shown(each) for each in found]
+
+    def _limits(self) -> dict[str, datetime]:
+        """Give, for each kind, the instant before which it has had its time."""
+        days = self._days
+        runs = _before(days.runs_days)
+        return {
+            # What belongs to a run goes before it, so that no batch has to remove very much.
+            "output": max(_before(days.output_days), runs),
+            "files": max(_before(days.files_days), runs),
+            "runs": runs,
+            "firings": _before(days.firings_days),
+            "audit_log": _before(days.audit_days),
+            "idempotency_keys": _before(days.idempotency_days),
+            "refusals": _before(_REFUSALS_DAYS),
+        }
+
+    def _remove(
+        self,
+        remove: Callable[[RetentionRepository, datetime], Amount],
+        before: datetime,
+        is_over: Callable[[], bool],
+    ) -> Amount:
+        total = Amount()
+        while True:
+            # A removal that a crash of PostgreSQL forgets is simply made again.
+            with self._database.repeatable_transaction() as session:
+                batch = remove(RetentionRepository(session), before)
+            total += batch
+            if not batch.count or is_over():
+                return total
+
+    def _remove_output(self, before: datetime, is_over: Callable[[], bool]) -> Amount:
+        total = Amount()
+        while True:
+            with self._database.repeatable_transaction() as session:
+                seen, batch = RetentionRepository(session).remove_output(before)
+            total += batch
+            if not seen or is_over():
+                return total
+
+    def _remove_files(self, before: datetime, is_over: Callable[[], bool]) -> Amount:
+        """Remove rows first and files afterwards: a file without a row is found again, and harms nobody meanwhile."""
+        total = Amount()
+        while True:
+            with self._database.transaction() as session:
+                batch = RetentionRepository(session).remove_files(before)
+            for number in batch:
+                self._remove_file(number)
+            total += Amount(len(batch), sum(batch.values()))
+            if not batch or is_over():
+                return total
+
+    def _count_output(self, before: datetime) -> Amount:
+        total, after = Amount(), 0
+        while True:
+            with self._database.transaction() as session:
+                last, batch = RetentionRepository(session).count_output(before, after)
+            total += batch
+            if last is None:
+                return total
+            after = last
+
+
+def _before(days: int) -> datetime:
+    return utc_now() - timedelta(days=days) if days else _NEVER
+
+
+def _shown(expired: Expired) -> Expired:
+    return expired if expired.before != _NEVER else Expired(expired.kind, None, expired.amount)
