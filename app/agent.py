@@ -21,7 +21,9 @@ from app.services.agent_context import AgentContext
 from app.services.clone_work import work_on_clones
 from app.services.delivery import deliver, listen
 from app.services.dispatching import Dispatcher
+from app.services.file_mounts import remove_stray_files
 from app.services.hygiene import sweep
+from app.services.secrets import sweep_secrets
 from app.services.terms import Life, begin_term
 from app.services.wakeups import Office
 from app.settings import Settings
@@ -103,6 +105,7 @@ def _take_office(parts: AgentParts) -> AgentContext:
         workdirs=parts.workdirs,
         executors=parts.executors,
         installation=term.installation,
+        webhook_key=term.webhook_key,
         epoch=term.epoch,
         lost=threading.Event(),
     )
@@ -112,6 +115,8 @@ def _ticks(context: AgentContext, dispatcher: Dispatcher) -> list[Tick]:
     return [
         Tick("mao.output", 0.5, dispatcher.flush),
         Tick("mao.leftovers", 5.0, lambda: sweep(context, dispatcher.supervised)),
+        Tick("mao.secrets", 5.0, lambda: sweep_secrets(context)),
+        Tick("mao.files", 3600.0, lambda: remove_stray_files(context)),
         Tick("mao.notifications", 2.0, lambda: deliver(context)),
         Tick(PLANS, 2.0, dispatcher.plan),
         Tick(CLONES, 5.0, lambda: work_on_clones(context)),

@@ -85,12 +85,22 @@ class Git:
 
 @dataclass(frozen=True)
 class Api:
-    """Where the API listens and with how many processes and threads."""
+    """Where the API listens and with how many processes and threads.
+
+    ``public_url`` is where those find it who are to call it, if that is another place.
+    """
 
     host: str = "127.0.0.1"
     port: int = 8642
+    public_url: str = ""
     workers: int = 2
     threads: int = 16
+
+    @property
+    def url(self) -> str:
+        """The address that is given to others, without a slash at its end."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return self.public_url.rstrip("/") or f"http://{host}:{self.port}"
 
 
 @dataclass(frozen=True)

@@ -50,8 +50,8 @@ class RunRequest:
 
     ``data_dir`` is the host folder that the tool writes to, or None. ``image_id`` pins what was resolved by
     ``prepare``; ``image_digest`` is what the record shows for it. ``command`` empty means the image's own.
-    ``may_fetch`` says whether there is room for an image that is not here yet. ``files`` maps the name of each file that
-    the tool reads to its place on this machine; ``secrets_dir`` is the folder whose files are the tool's secrets.
+    ``may_fetch`` says whether there is room for an image that is not here yet. ``files`` maps the name of each file
+    that the tool reads to its place on this machine; ``secrets_dir`` is the folder whose files are its secrets.
     """
 
     run_id: int
@@ -72,6 +72,7 @@ class RunRequest:
     image_id: str | None = None
     image_digest: str | None = None
     may_fetch: bool = True
+    is_image_new: bool = False
 
     @property
     def container_name(self) -> str:

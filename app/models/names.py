@@ -8,6 +8,8 @@ from app.errors import Invalid
 
 NAME_PATTERN = r"[a-z0-9][a-z0-9._-]{0,62}"
 NAME_RULE = "1 to 63 of a-z, 0-9, '.', '_' and '-', beginning with a letter or digit"
+FILE_NAME_PATTERN = r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}"
+FILE_NAME_RULE = "1 to 128 of A-Z, a-z, 0-9, '.', '_' and '-', beginning with a letter or digit"
 _NAME = re.compile(NAME_PATTERN)
 
 

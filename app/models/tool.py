@@ -21,6 +21,14 @@ class OnSpike(StrEnum):
     FAIL = "fail"
 
 
+class Profile(StrEnum):
+    """How a container is confined."""
+
+    STANDARD = "standard"
+    STRICT = "strict"
+    LEGACY = "legacy"
+
+
 @dataclass(frozen=True)
 class Tool:
     """A registry entry; the field names are the keys stored in etcd.
@@ -51,6 +59,7 @@ class Tool:
     metrics: dict[str, Any] = field(default_factory=dict)
     labels: dict[str, str] = field(default_factory=dict)
     locks: tuple[str, ...] = ()
+    profile: str = Profile.STANDARD
 
     def to_dict(self) -> dict[str, Any]:
         """Give the entry as JSON-ready values, the name included."""

@@ -44,8 +44,8 @@ class AgentRepository:
         """Give the row of the agent that was last seen alive, or None where none ever was."""
         return self._session.scalar(select(Agent).order_by(Agent.seen_at.desc()).limit(1))
 
-    def installation(self) -> str:
-        """Give this installation's identifier, made at the first call and the same ever after."""
+    def installation(self) -> Installation:
+        """Give this installation's row, made at the first call and the same ever after."""
         row = {
             "id": 1,
             "identifier": secrets.token_hex(8),
@@ -53,4 +53,8 @@ class AgentRepository:
             "created_at": utc_now(),
         }
         self._session.execute(insert(Installation).values(row).on_conflict_do_nothing(index_elements=["id"]))
-        return self._session.scalars(select(Installation.identifier)).one()
+        return self._session.scalars(select(Installation)).one()
+
+    def find_webhook_key(self) -> str | None:
+        """Give the key of this installation's webhooks, or None where no agent ever was."""
+        return self._session.scalar(select(Installation.webhook_key))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from app.executors.base import Executor
 from app.repositories.database import Database
@@ -15,7 +15,10 @@ from app.settings import Settings
 
 @dataclass(frozen=True)
 class AgentContext:
-    """One term of office of one agent: its fencing ``epoch`` holds until ``lost`` is set."""
+    """One term of office of one agent: its fencing ``epoch`` holds until ``lost`` is set.
+
+    ``webhook_key`` is what the webhook ids of runs are made with.
+    """
 
     settings: Settings
     database: Database
@@ -23,6 +26,7 @@ class AgentContext:
     workdirs: Workdirs
     executors: Mapping[str, Executor]
     installation: str
+    webhook_key: str = field(repr=False)
     epoch: int
     lost: threading.Event
 

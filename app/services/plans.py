@@ -6,9 +6,10 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from app.errors import Invalid
 from app.executors.selection import choose
 from app.models.names import NAME_PATTERN
-from app.models.tool import Tool
+from app.models.tool import Profile, Tool
 from app.repositories.registry import Registry
 
 PARAMETERS = ("command", "env", "publish", "timeout_seconds")
@@ -23,11 +24,11 @@ class Planner:
         self._backends = tuple(backends)
 
     def plan(self, tool_name: str, labels: dict[str, str] | None = None) -> dict[str, Any]:
-        """Give the columns that the registry decides: entry, labels, backend and data.
+        """Give the columns that the registry decides: entry, labels, backend, profile and data.
 
         Raises:
             NotFound: no such tool, or no such data set behind its ``data_repo``.
-            Invalid: no backend of this node serves the labels.
+            Invalid: no backend of this node serves the labels, or the entry asks for an unknown profile.
         """
         tool, _ = self._registry.get_tool(tool_name)
         merged = {**tool.labels, **(labels or {})}
@@ -35,6 +36,7 @@ class Planner:
             "tool_entry": tool.to_dict(),
             "labels": merged,
             "backend": choose(merged, self._backends),
+            "profile": _profile_of(tool),
             **self._data_of(tool),
         }
 
@@ -45,3 +47,10 @@ class Planner:
             dataset, _ = self._registry.get_dataset(tool.data_repo)
             return {"clone": dataset.name, "data_url": dataset.url, "data_branch": dataset.branch}
         return {"clone": tool.name, "data_url": tool.data_repo, "data_branch": ""}
+
+
+def _profile_of(tool: Tool) -> str:
+    # Another node, or a later version, may have written the entry.
+    if tool.profile not in set(Profile):
+        raise Invalid(f"The tool '{tool.name}' asks for the profile '{str(tool.profile)[:40]}', which is unknown here.")
+    return tool.profile

@@ -6,8 +6,11 @@ from datetime import UTC
 
 from app.executors.base import Limits, RunRequest
 from app.models.run import Run
-from app.models.tool import Tool
+from app.models.tool import Profile, Tool
 from app.services.agent_context import AgentContext
+from app.services.file_mounts import mounted_files
+from app.services.secrets import secrets_dir_of
+from app.services.webhooks import webhook_id
 
 
 def tool_of(run: Run) -> Tool:
@@ -42,6 +45,9 @@ def request_for(context: AgentContext, run: Run, data_dir: str | None) -> RunReq
         data_dir=data_dir,
         network=tool.network,
         user=tool.user,
+        profile=Profile(run.profile),
+        files=mounted_files(context, run),
+        secrets_dir=secrets_dir_of(context, run),
     )
 
 
@@ -56,11 +62,14 @@ def _limits(context: AgentContext, run: Run, tool: Tool) -> Limits:
 
 
 def _environment(context: AgentContext, run: Run, tool: Tool) -> dict[str, str]:
+    webhook = webhook_id(run.id, context.webhook_key)
     ours = {
         "MAO_RUN_ID": str(run.id),
         "MAO_TOOL": run.tool,
         "MAO_NODE": context.node,
         "MAO_OPERATOR": context.settings.working_environment.user,
         "MAO_DATE": run_date(run),
+        "MAO_WEBHOOK_ID": webhook,
+        "MAO_WEBHOOK_URL": f"{context.settings.api.url}/api/webhooks/runs/{webhook}",
     }
     return {**tool.env, **(run.parameters.get("env") or {}), **ours}

@@ -39,6 +39,7 @@ from app.services.finishing import Settlement, set_aside, settle
 from app.services.output_buffer import TAIL_BYTES, OutputBuffer
 from app.services.recording import last_lines, record_final
 from app.services.requests import request_for, timeout_of
+from app.services.secrets import remove_secrets
 
 log = logging.getLogger(__name__)
 _RETRY_SECONDS = 1.0
@@ -285,6 +286,7 @@ class Supervision:
             self._executor(run).remove(run.handle or "")
         except (Unavailable, BackendFailed) as error:
             log.warning("The container of run %s is left for the sweep: %s", run.id, error.message)
+        remove_secrets(self._context, run)
 
     def _stop(self) -> None:
         try:

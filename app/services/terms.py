@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -19,9 +19,10 @@ _STALE = timedelta(seconds=10)
 
 @dataclass(frozen=True)
 class Term:
-    """The identifier of the installation, and the epoch that fences every change of a row."""
+    """The identifier of the installation, the key of its webhooks, and the epoch that fences every change of a row."""
 
     installation: str
+    webhook_key: str = field(repr=False)
     epoch: int
 
 
@@ -30,7 +31,8 @@ def begin_term(database: Database, node: str) -> Term:
     with database.transaction() as session:
         agents = AgentRepository(session)
         CloneRepository(session).forget_interrupted()
-        return Term(agents.installation(), agents.take_over(node))
+        ours = agents.installation()
+        return Term(ours.identifier, ours.webhook_key, agents.take_over(node))
 
 
 class Life:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from app.models.names import NAME_PATTERN, NAME_RULE
-from app.models.tool import OnSpike, Publish
+from app.models.tool import OnSpike, Profile, Publish
 from app.spike import DEFAULT_METHOD, checked_parameters
 
 TEXT_LENGTH = 2048
@@ -183,6 +183,7 @@ RULES: dict[str, Rule] = {
     "on_spike": _one_of(OnSpike),
     "labels": _labels,
     "locks": _locks,
+    "profile": _one_of(Profile),
     "metrics": _metrics,
 }
 """``data_repo`` is missing here: its rule needs the registry."""

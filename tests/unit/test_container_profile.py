@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from app.errors import BackendFailed
-from app.executors.base import Limits, Profile, RunRequest
+from app.executors.base import Limits, RunRequest
 from app.executors.bridge import bridge_for, bridge_of, network_options
 from app.executors.container_profile import NOBODY, container_config, needs_bridge
+from app.models.tool import Profile
 
 REQUEST = RunRequest(
     run_id=7,

@@ -11,7 +11,7 @@ from marshmallow import fields, validate
 from app.api.pages import number
 from app.api.schemas.base import CamelKeys, CamelSchema, Cursor, QueryInteger, Whole, obeys, page_schema, page_size
 from app.models.run import Cause, Run, RunStatus
-from app.models.tool import Publish
+from app.models.tool import Profile, Publish
 from app.services.tool_rules import RULES
 
 WAIT_SECONDS_MOST = 60
@@ -89,6 +89,7 @@ class RunSchema(CamelSchema):
     backend = fields.String(metadata={"example": "docker"})
     labels = fields.Dict(keys=fields.String(), values=fields.String())
     parameters = fields.Nested(Parameters)
+    profile = fields.String(metadata={"enum": [str(word) for word in Profile]})
     node = fields.String(allow_none=True)
     attempt = fields.Integer()
     defined_time = fields.AwareDateTime(attribute="defined_at")

@@ -9,7 +9,7 @@ from marshmallow import fields
 
 from app.api.schemas.base import Number, Whole, page_schema
 from app.models.names import NAME_PATTERN
-from app.models.tool import OnSpike, Publish
+from app.models.tool import OnSpike, Profile, Publish
 
 EXAMPLE: dict[str, Any] = {
     "name": "spike",
@@ -52,6 +52,7 @@ class ToolChange(ma.Schema):
     metrics = fields.Dict(keys=fields.String(), metadata={"description": "How its control metric is judged."})
     labels = fields.Dict(keys=fields.String(), values=fields.String(), metadata={"description": "Choose the backend."})
     locks = fields.List(fields.String(), metadata={"description": "Locks that a run holds."})
+    profile = _text("How its container is confined.", enum=[str(word) for word in Profile])
 
 
 class NewTool(ToolChange):

@@ -14,9 +14,10 @@ from typing import Any
 import pytest
 
 from app.errors import BackendFailed
-from app.executors.base import Executor, Limits, Phase, Profile
+from app.executors.base import Executor, Limits, Phase
 from app.executors.docker import DockerExecutor
 from app.models.run import Cause
+from app.models.tool import Profile
 from app.settings import Docker
 from tests.integration import images
 from tests.integration.executors.conformance import (

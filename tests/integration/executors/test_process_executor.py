@@ -19,9 +19,10 @@ import pytest
 
 from app.errors import BackendFailed
 from app.executors import process_folder, process_tree
-from app.executors.base import Executor, Phase, Profile, StopMode
+from app.executors.base import Executor, Phase, StopMode
 from app.executors.process import ProcessExecutor
 from app.models.run import Cause
+from app.models.tool import Profile
 from tests.integration.executors.conformance import LIMITS, PATIENCE_SECONDS, ExecutorTests
 
 ROOT = Path(__file__).parents[3]

@@ -1,0 +1,49 @@
+"""Secrets of tools: where they come from, and how what was laid out of them goes."""
+
+from __future__ import annotations
+
+import logging
+
+from app.executors import secret_folders
+from app.models.run import FINAL, Run, RunStatus
+from app.repositories.runs import RunRepository
+from app.services.agent_context import AgentContext
+
+log = logging.getLogger(__name__)
+
+
+def secrets_dir_of(context: AgentContext, run: Run) -> str | None:
+    """Give the folder in which the operator keeps the secrets of the run's tool, or None where there is none."""
+    # The tool's name obeys the rule for names, so it is never a path.
+    folder = context.settings.working_environment.secretsdir / run.tool
+    return str(folder) if folder.exists() or folder.is_symlink() else None
+
+
+def remove_secrets(context: AgentContext, run: Run) -> None:
+    """Remove what was laid out for the run's present attempt."""
+    try:
+        secret_folders.remove(context.installation, run.id, run.attempt)
+    except OSError as error:
+        log.warning("The secrets of run %s are left for the sweep: %s", run.id, error.strerror)
+
+
+def sweep_secrets(context: AgentContext) -> None:
+    """Remove what was laid out for attempts that are over, also by agents that were killed."""
+    secret_folders.remove_unfinished(context.installation)
+    found = secret_folders.laid_out(context.installation)
+    if not found:
+        return
+    with context.database.transaction() as session:
+        known = RunRepository(session).attempts([run_id for run_id, _ in found])
+    for run_id, attempt in found:
+        if _is_over(attempt, known.get(run_id)):
+            secret_folders.remove(context.installation, run_id, attempt)
+
+
+def _is_over(attempt: int, row: tuple[RunStatus, int] | None) -> bool:
+    if row is None:
+        return True
+    status, newest = row
+    # A run that waits has no attempt under way. A claim that PostgreSQL forgot in a crash is made again with the same
+    # number, which is then greater than the row's.
+    return status in FINAL or attempt < newest or (status == RunStatus.WAITING_LOCKS and attempt == newest)
