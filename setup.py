@@ -22,6 +22,7 @@ REQUIREMENTS = [
     "GitPython>=3.1.60",
     "gunicorn>=23",
     "marshmallow>=4",
+    "prometheus-client>=0.21",
     "protobuf>=5.29.5",  # Older ones can be crashed by a deeply nested message.
     "psycopg2-binary>=2.9",
     "requests>=2.32",

@@ -15,6 +15,7 @@ from app.repositories.registry import Registry
 from app.services.audit import AuditService
 from app.services.clones import CloneService
 from app.services.datasets import DatasetService
+from app.services.figures import FigureService
 from app.services.firing import FiringService
 from app.services.health import HealthService
 from app.services.jobs import JobService
@@ -47,6 +48,7 @@ class Services:
     jobs: JobService
     tokens: TokenService
     notifications: NotificationService
+    figures: FigureService
     health: HealthService
     audit: AuditService
     refusals: RefusalService
@@ -82,6 +84,7 @@ def build(settings: Settings) -> Services:
         jobs=JobService(database, planner),
         tokens=TokenService(database),
         notifications=NotificationService(registry),
+        figures=FigureService(database, settings.limits.concurrent_runs),
         health=HealthService(database.ping, kv.ping, lambda: _agent(database)),
         audit=AuditService(database),
         refusals=RefusalService(database, settings.limits.refusals_per_minute),
@@ -99,7 +102,7 @@ def equip(settings: Settings) -> AgentParts:
         database=database,
         registry=registry,
         planner=Planner(registry, _backends(settings)),
-        firing=FiringService(database),
+        firing=FiringService(database, settings.limits.catch_up_per_minute),
         workdirs=Workdirs(settings.git, settings.working_environment.importdir),
         executors={executor.name: executor for executor in _executors(settings)},
     )

@@ -18,6 +18,7 @@ from app.api import (
     guard,
     health,
     jobs,
+    metrics,
     notifications,
     runs,
     security,
@@ -35,6 +36,7 @@ BLUEPRINTS = (
     tokens.blueprint,
     audit_log.blueprint,
     health.blueprint,
+    metrics.blueprint,
 )
 DESCRIPTION = """Register tools, run them now or on a schedule, and find out the same day that their data went wrong.
 

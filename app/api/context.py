@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from app.services.audit import AuditService
     from app.services.clones import CloneService
     from app.services.datasets import DatasetService
+    from app.services.figures import FigureService
     from app.services.health import HealthService
     from app.services.jobs import JobService
     from app.services.notifications import NotificationService
@@ -49,6 +50,9 @@ class Services(Protocol):
 
     @property
     def notifications(self) -> NotificationService: ...  # noqa: D102
+
+    @property
+    def figures(self) -> FigureService: ...  # noqa: D102
 
     @property
     def health(self) -> HealthService: ...  # noqa: D102

@@ -55,6 +55,7 @@ DOORS: dict[str, tuple[str, ...]] = {
     "google": ("app/repositories/etcd_compat.py",),
     "grpc": ("app/repositories/etcd_compat.py",),
     "marshmallow": ("app/api/",),
+    "prometheus_client": ("app/api/metrics.py",),
     "psycopg2": ("app/repositories/",),
     "requests": ("cli/client.py",),
     "rich": ("cli/",),

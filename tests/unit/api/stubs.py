@@ -16,6 +16,7 @@ from app.models.job import Firing, Job
 from app.models.run import Run
 from app.models.token import Identity, Permission, Token
 from app.models.tool import Tool
+from app.services.figures import Figure
 from app.services.refusals import Counted
 from app.services.runs import OutputPage
 
@@ -288,6 +289,12 @@ class Health:
         return self.found
 
 
+class Figures:
+    def read(self) -> list[Figure]:
+        one = Figure("mao_slots", "Runs that this node holds at most.", values={"": 4})
+        return [one, Figure("mao_runs", 'By "status".', "status", {"RUNNING": 2, 'odd"\\\n': 1})]
+
+
 def stub_services() -> SimpleNamespace:
     return SimpleNamespace(
         tools=Entries(a_tool(), a_tool("zeta")),
@@ -298,6 +305,7 @@ def stub_services() -> SimpleNamespace:
         tokens=Tokens(),
         notifications=Notifications(),
         health=Health(),
+        figures=Figures(),
         audit=Audit(),
         refusals=Refusals(),
     )

@@ -151,3 +151,17 @@ def test_readiness_names_each_system(
     answer = reader.get("/readyz")
     assert (answer.status_code, answer.get_json()["status"]) == (status, word)
     assert answer.get_json()["systems"]["docker"] == {"isUp": is_up, "detail": "detail"}
+
+
+def test_figures_are_told_as_prometheus_reads_them(reader: FlaskClient) -> None:
+    answer = reader.get("/metrics")
+    assert answer.mimetype == "text/plain"
+    assert answer.text.splitlines() == [
+        "# HELP mao_slots Runs that this node holds at most.",
+        "# TYPE mao_slots gauge",
+        "mao_slots 4.0",
+        '# HELP mao_runs By "status".',
+        "# TYPE mao_runs gauge",
+        'mao_runs{status="RUNNING"} 2.0',
+        'mao_runs{status="odd\\"\\\\\\n"} 1.0',
+    ]
