@@ -41,7 +41,7 @@ class Job(Base):
     """What to run and when. ``trigger`` is crontab text, or an ISO instant where ``is_once``.
 
     ``next_run_at`` is the truth of the schedule: an index on it answers "what is due". It is null when the job
-    will never be due again. A due instant fires ``jitter_seconds`` later at most; ``next_run_at`` has that in it already.
+    will never be due again. The job's jitter, less than ``jitter_seconds``, is added to it already.
     """
 
     __tablename__ = "jobs"

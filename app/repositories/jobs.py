@@ -2,20 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, delete, func, select
+from sqlalchemy import ColumnElement, delete, func, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from app.clock import utc_now
 from app.errors import NotFound, nearest
 from app.models.job import Firing, FiringOutcome, Job
 from app.models.run import Run
 
 JOB_CHANNEL = "mao_job"
 """Told when a job was added or changed, so that the clock looks again at what is due next."""
+
+FiringKey = tuple[str, datetime]
+
+
+@dataclass(frozen=True)
+class NewFiring:
+    """What became of a due instant of a job; ``not_before`` is when its run may begin, where it has to wait."""
+
+    job_id: str
+    due_at: datetime
+    outcome: FiringOutcome
+    reason: str
+    not_before: datetime | None = None
+
+    @property
+    def key(self) -> FiringKey:
+        """What makes a firing the only one."""
+        return self.job_id, self.due_at
 
 
 class JobRepository:
@@ -80,11 +98,44 @@ class JobRepository:
             select(Job.next_run_at).where(Job.next_run_at.is_not(None)).order_by(Job.next_run_at).limit(1)
         )
 
-    def record(self, job_id: str, due_at: datetime, outcome: FiringOutcome, reason: str) -> int | None:
-        """Store what became of a due instant and give the row's number, or None where it is recorded already."""
-        row = {"job_id": job_id, "due_at": due_at, "recorded_at": utc_now(), "outcome": outcome, "reason": reason}
-        statement = insert(Firing).values(row).on_conflict_do_nothing(index_elements=["job_id", "due_at"])
-        return self._session.scalar(statement.returning(Firing.id))
+    def move(self, turns: Mapping[str, datetime | None]) -> None:
+        """Set when each of these jobs fires next, in one statement."""
+        self._session.execute(_MOVE, {"ids": list(turns), "turns": list(turns.values())})
+
+    def in_zones(self, after: str, limit: int) -> Sequence[Job]:
+        """Take jobs that will be due by the clock of a zone, in the order of their ids; others skip the ones taken."""
+        wanted = (Job.id > after, Job.zone != "UTC", ~Job.is_once, Job.next_run_at.is_not(None))
+        query = select(Job).where(*wanted).order_by(Job.id).limit(limit).with_for_update(skip_locked=True)
+        return list(self._session.scalars(query))
+
+    def record(self, firings: Sequence[NewFiring], now: datetime) -> dict[FiringKey, int]:
+        """Store what became of due instants, and give the numbers of the rows; what is recorded already stays as it is.
+
+        An instant that is missing in the answer was recorded before.
+        """
+        if not firings:
+            return {}
+        rows = [{**vars(firing), "recorded_at": now} for firing in firings]
+        statement = insert(Firing).on_conflict_do_nothing(index_elements=["job_id", "due_at"])
+        stored = self._session.execute(statement.returning(Firing.id, Firing.job_id, Firing.due_at), rows)
+        return {(job_id, due_at): number for number, job_id, due_at in stored}
+
+    def link(self, runs: Mapping[int, int]) -> None:
+        """Note the run of each firing, given as number of the firing -> number of the run."""
+        self._session.execute(_LINK, {"ids": list(runs), "runs": list(runs.values())})
+
+    def last_turn(self, now: datetime) -> datetime | None:
+        """Give the latest moment that was handed out to a run which makes up for a missed instant.
+
+        What a clock that was ahead has recorded, later than ``now``, does not count.
+        """
+        given = (Firing.not_before.is_not(None), Firing.recorded_at <= now)
+        return self._session.scalar(select(Firing.not_before).where(*given).order_by(Firing.not_before.desc()).limit(1))
+
+    def firing_near(self, job_id: str, first: datetime, until: datetime) -> Firing | None:
+        """Give the first firing whose instant is at ``first`` or later, and before ``until``."""
+        wanted = (Firing.job_id == job_id, Firing.due_at >= first, Firing.due_at < until)
+        return self._session.scalar(select(Firing).where(*wanted).order_by(Firing.due_at).limit(1))
 
     def firings(self, job_id: str, *, after: datetime | None = None, limit: int = 100) -> Sequence[Firing]:
         """Give a job's firings, newest first, beginning behind (earlier than) ``after``."""
@@ -96,6 +147,18 @@ class JobRepository:
     def announce(self) -> None:
         """Wake the clock when this transaction commits."""
         self._session.execute(select(func.pg_notify(JOB_CHANNEL, "")))
+
+
+_MOVE = text("""
+    update jobs set next_run_at = moved.turn
+      from unnest(cast(:ids as varchar[]), cast(:turns as timestamptz[])) as moved (id, turn)
+     where jobs.id = moved.id
+""")
+_LINK = text("""
+    update firings set run_id = made.run
+      from unnest(cast(:ids as bigint[]), cast(:runs as bigint[])) as made (id, run)
+     where firings.id = made.id
+""")
 
 
 def _of(owner: str | None) -> list[ColumnElement[bool]]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, select, text, update
+from sqlalchemy import ColumnElement, cast, func, select, text, update
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Session
 
 from app.clock import utc_now
@@ -32,6 +33,15 @@ class RunRepository:
         self._session.flush()
         self._log(run.id, None, RunStatus(run.status), actor, None)
         return run
+
+    def add_of_jobs(self, runs: Sequence[Run]) -> None:
+        """Store new runs that jobs have made, in a few statements however many they are; their numbers are set."""
+        self._session.add_all(runs)
+        self._session.flush()
+        columns = [(run.id, run.status, f"job {run.job_id}") for run in runs]
+        ids, statuses, actors = ([row[number] for row in columns] for number in range(3))
+        row = {"ids": ids, "statuses": statuses, "actors": actors, "at": utc_now(), "channel": RUN_CHANNEL}
+        self._session.execute(_LOG_NEW, row)
 
     def get(self, run_id: int, *, owner: str | None = None) -> Run:
         """Give a run; with ``owner`` only one of that owner's.
@@ -82,7 +92,7 @@ class RunRepository:
         """Move a run from ``old`` to ``new`` by one conditional UPDATE, and log it.
 
         Gives the run as it is then, or None where no row was changed. With ``epoch`` the row changes only while that
-        agent's epoch owns it. ``values`` are further columns to set.
+        agent's epoch owns it. ``values`` are further columns to set; warnings are added to those that are there.
 
         Raises:
             WrongState: no run may ever go from ``old`` to ``new``.
@@ -95,6 +105,8 @@ class RunRepository:
             row["cause"] = cause
         if new in FINAL:
             row |= {"waiting_for": None, "ended_at": values.get("ended_at") or utc_now()}
+        if "warnings" in values:
+            row["warnings"] = _and_those_there(values["warnings"])
         statement = update(Run).where(Run.id == run_id, Run.status == old)
         if epoch is not None:
             statement = statement.where(Run.agent_epoch == epoch)
@@ -136,9 +148,10 @@ class RunRepository:
         rows = self._session.execute(select(Run.id, Run.status, Run.attempt).where(Run.id.in_(run_ids)))
         return {run_id: (RunStatus(status), attempt) for run_id, status, attempt in rows}
 
-    def newest_live_of_job(self, job_id: str) -> int | None:
-        """Give the number of a job's newest unfinished run, or None."""
-        return self._session.scalar(select(func.max(Run.id)).where(Run.job_id == job_id, Run.ended_at.is_(None)))
+    def newest_live_of_jobs(self, job_ids: Sequence[str]) -> dict[str, int]:
+        """Give the number of the newest unfinished run of each of the jobs that has one."""
+        query = select(Run.job_id, func.max(Run.id)).where(Run.job_id.in_(job_ids), Run.ended_at.is_(None))
+        return {str(job_id): number for job_id, number in self._session.execute(query.group_by(Run.job_id))}
 
     def live_of_job(self, job_id: str) -> Sequence[Run]:
         """Give the unfinished runs of a job."""
@@ -168,6 +181,25 @@ class RunRepository:
             self._session.execute(select(func.pg_notify(FINAL_CHANNEL, str(run_id))))
 
 
+def _and_those_there(warnings: Sequence[str]) -> ColumnElement[Any]:
+    """Give the warnings of the row with those of ``warnings`` that are new.
+
+    The caller knows the row as it was when the attempt began, and others may have warned since.
+    """
+    given = func.jsonb_array_elements(cast(list(warnings), JSONB)).column_valued("given")
+    new = select(func.jsonb_agg(given)).where(~Run.warnings.contains(given)).correlate(Run).scalar_subquery()
+    return Run.warnings.concat(func.coalesce(new, cast([], JSONB)))
+
+
+_LOG_NEW = text("""
+    with new as (
+        select * from unnest(cast(:ids as bigint[]), cast(:statuses as varchar[]), cast(:actors as varchar[]))
+            as new (run_id, status, actor)
+    ), logged as (
+        insert into run_events (run_id, at, to_status, actor) select run_id, :at, status, actor from new
+    )
+    select pg_notify(:channel, run_id || ':' || status) from new
+""")
 _LOG = text("""
     with logged as (
         insert into run_events (run_id, at, from_status, to_status, actor, cause)

@@ -1,112 +1,120 @@
 """The clock's work: turn due instants of jobs into runs, and record what became of each.
 
 The firing, the run and the job's next instant are written in one transaction, so that a kill at any moment leaves
-either all or nothing; the unique index on (job, due instant) forbids a second run for an instant.
+either all or nothing; the unique index on (job, due instant) forbids a second run for an instant. Jobs are taken in
+batches, and each batch takes a few statements however many jobs are in it.
 """
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
 from app.clock import utc_now
-from app.errors import WrongState
-from app.models.job import Firing, FiringOutcome, Job, MisfirePolicy, OverlapPolicy
+from app.errors import Unavailable, WrongState
+from app.models.job import FiringOutcome, Job, OverlapPolicy
+from app.models.run import Run
 from app.repositories.database import Database, Session
-from app.repositories.jobs import JobRepository
+from app.repositories.jobs import JobRepository, NewFiring
 from app.repositories.runs import RunRepository
-from app.services.jobs import schedule_of
-from app.services.occurrences import due_between, next_after
+from app.services.job_edits import end_pause
+from app.services.policies import fates_of
 from app.services.runs import new_run, request_stop
+from app.services.turns import next_turn
 
 log = logging.getLogger(__name__)
 UNPLANNED = "unplanned"
-_BATCH = 20
-_MOST_RECORDED = 1000
-_ON_TIME = timedelta(seconds=30)
-"""An instant younger than this is on time, whatever the misfire policy says: ticks and restarts take a moment."""
+_BATCH = 100
+_MINUTE_SECONDS = 60
 
 
 class FiringService:
-    """Fires what is due."""
+    """Fires what is due. At most ``catch_up_per_minute`` runs that make up for missed instants may begin in a minute.
 
-    def __init__(self, database: Database) -> None:
+    0 is no limit.
+    """
+
+    def __init__(self, database: Database, catch_up_per_minute: int) -> None:
         self._database = database
+        self._apart = timedelta(seconds=_MINUTE_SECONDS / catch_up_per_minute if catch_up_per_minute else 0)
 
     def fire_due(self) -> datetime | None:
         """Fire every job that is due now, in batches; give the next instant at which one will be."""
         while True:
-            with self._database.transaction() as session:
-                jobs = JobRepository(session)
-                due = jobs.due(utc_now(), _BATCH)
-                for job in due:
-                    _fire_or_pause(session, job)
-                if len(due) < _BATCH:
-                    return jobs.next_due_at()
+            try:
+                count, following = self._fire_batch()
+            except Unavailable:
+                raise
+            except Exception:
+                log.exception("Jobs that are due cannot be fired together; now each by itself.")
+                count, following = self._fire_each()
+            if count < _BATCH:
+                return following
+
+    def _fire_batch(self) -> tuple[int, datetime | None]:
+        with self._database.transaction() as session:
+            jobs, now = JobRepository(session), utc_now()
+            due = jobs.due(now, _BATCH)
+            if due:
+                self._fire(session, due, now)
+            return len(due), jobs.next_due_at()
+
+    def _fire_each(self) -> tuple[int, datetime | None]:
+        """Fire each job by itself; one that cannot be fired is paused with the reason, and holds up no other."""
+        with self._database.transaction() as session:
+            jobs, now = JobRepository(session), utc_now()
+            due = jobs.due(now, _BATCH)
+            for job in due:
+                try:
+                    with session.begin_nested():
+                        self._fire(session, [job], now)
+                except Exception as error:
+                    log.exception("Job %s cannot be fired and is paused.", job.id)
+                    session.refresh(job)
+                    job.paused_at, job.paused_until, job.next_run_at = now, None, None
+                    job.pause_reason = f"its schedule cannot be used: {type(error).__name__}"
+            return len(due), jobs.next_due_at()
+
+    def _fire(self, session: Session, due: Sequence[Job], now: datetime) -> None:
+        jobs, runs = JobRepository(session), RunRepository(session)
+        live = runs.newest_live_of_jobs([job.id for job in due])
+        turns = self._turns(jobs.last_turn(now), now)
+        firings = [firing for job in due for firing in _firings(job, now, live.get(job.id), turns)]
+        stored = jobs.record(firings, now)
+        by_id = {job.id: job for job in due}
+        made: dict[int, Run] = {}
+        for firing in firings:
+            if firing.key not in stored:
+                log.warning("Job %s: what became of %s is recorded already.", firing.job_id, firing.due_at.isoformat())
+            elif firing.outcome is FiringOutcome.FIRED:
+                job = by_id[firing.job_id]
+                if job.overlap == OverlapPolicy.REPLACE and job.id in live:
+                    _stop_all(runs, job)
+                made[stored[firing.key]] = _run_of(job, firing)
+        if made:
+            runs.add_of_jobs(list(made.values()))
+            jobs.link({number: run.id for number, run in made.items()})
+        _wake_up(due, now)
+        jobs.move({job.id: next_turn(job, now) for job in due})
+
+    def _turns(self, last: datetime | None, now: datetime) -> Iterator[datetime]:
+        """Give the moments at which runs that make up for missed instants may begin, one after the other."""
+        turn = now if last is None else max(now, last + self._apart)
+        while True:
+            yield turn
+            turn += self._apart
 
 
-def _fire_or_pause(session: Session, job: Job) -> None:
-    """Fire one job; one that cannot be fired is paused with the reason, because it must not hold up all others."""
-    try:
-        with session.begin_nested():
-            _fire(session, job, utc_now())
-    except Exception as error:
-        log.exception("Job %s cannot be fired and is paused.", job.id)
-        session.refresh(job)
-        job.paused_at, job.pause_reason = utc_now(), f"its schedule cannot be used: {type(error).__name__}"
-        job.next_run_at = None
-
-
-def _fire(session: Session, job: Job, now: datetime) -> None:
-    instants = _instants(job, now)
-    chosen, left_out = _choose(job, instants, now)
-    jobs = JobRepository(session)
-    for instant, reason in left_out:
-        jobs.record(job.id, instant, FiringOutcome.MISSED, reason)
-    for instant in chosen:
-        _fire_one(session, job, instant)
-    job.next_run_at = None if job.is_once else next_after(schedule_of(job), now)
-
-
-def _instants(job: Job, now: datetime) -> list[datetime]:
-    assert job.next_run_at is not None
-    if job.is_once:
-        return [job.next_run_at]
-    return due_between(schedule_of(job), job.next_run_at, now, _MOST_RECORDED)
-
-
-def _choose(job: Job, instants: list[datetime], now: datetime) -> tuple[list[datetime], list[tuple[datetime, str]]]:
-    """Split due instants into those that fire and those that are missed, each with its reason."""
-    oldest = now - timedelta(seconds=job.max_age_seconds)
-    fresh = [at for at in instants if at >= oldest]
-    missed = [
-        (at, f"older than {job.max_age_seconds} seconds when an agent was back") for at in instants if at < oldest
+def _firings(job: Job, now: datetime, live_run: int | None, turns: Iterator[datetime]) -> list[NewFiring]:
+    return [
+        NewFiring(job.id, fate.due_at, fate.outcome, fate.reason, next(turns) if fate.is_late else None)
+        for fate in fates_of(job, now, live_run)
     ]
-    if job.misfire == MisfirePolicy.ALL:
-        return fresh, missed
-    if job.misfire == MisfirePolicy.NONE:
-        late = [at for at in fresh if at < now - _ON_TIME]
-        missed += [(at, "no agent ran at that time, and the job's misfire policy is none") for at in late]
-        return [at for at in fresh if at >= now - _ON_TIME], missed
-    missed += [(at, f"made up for by the firing of {fresh[-1].isoformat()}") for at in fresh[:-1]]
-    return fresh[-1:], missed
 
 
-def _fire_one(session: Session, job: Job, instant: datetime) -> None:
-    jobs, runs = JobRepository(session), RunRepository(session)
-    if job.paused_at is not None:
-        jobs.record(job.id, instant, FiringOutcome.PAUSED, f"paused: {job.pause_reason}")
-        return
-    if job.overlap == OverlapPolicy.SKIP and (live := runs.newest_live_of_job(job.id)):
-        jobs.record(job.id, instant, FiringOutcome.SKIPPED, f"run {live} of this job was not over yet")
-        return
-    firing_id = jobs.record(job.id, instant, FiringOutcome.FIRED, "due")
-    if firing_id is None:
-        log.warning("Job %s has fired for %s already.", job.id, instant.isoformat())
-        return
-    if job.overlap == OverlapPolicy.REPLACE:
-        _stop_all(runs, job)
-    run = new_run(
+def _run_of(job: Job, firing: NewFiring) -> Run:
+    return new_run(
         job.tool,
         job.parameters,
         submitter=job.submitter,
@@ -114,12 +122,16 @@ def _fire_one(session: Session, job: Job, instant: datetime) -> None:
         description=job.description,
         backend=UNPLANNED,
         job_id=job.id,
-        due_at=instant,
+        due_at=firing.due_at,
+        not_before=firing.not_before,
     )
-    runs.add(run, actor=f"job {job.id}")
-    firing = session.get(Firing, firing_id)
-    assert firing is not None
-    firing.run_id = run.id
+
+
+def _wake_up(due: Sequence[Job], now: datetime) -> None:
+    """End the pauses that are over by themselves."""
+    for job in due:
+        if job.paused_at is not None and not job.is_paused(now):
+            end_pause(job)
 
 
 def _stop_all(runs: RunRepository, job: Job) -> None:

@@ -1,24 +1,24 @@
-"""Jobs, as a user sees them: schedule, show, pause, remove, and what became of each due instant."""
+"""Jobs, as a user sees them: schedule, change, show, pause, remove, and what became of each due instant."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from app.clock import utc_now
 from app.errors import Forbidden, Invalid
-from app.models.job import Firing, Job, MisfirePolicy, OverlapPolicy
+from app.models.job import Firing, Job
 from app.models.names import checked_name
 from app.models.token import Identity, Permission
 from app.repositories.agents import AgentRepository
-from app.repositories.database import Database
-from app.repositories.jobs import JobRepository
-from app.services.occurrences import Schedule, next_after, parse_schedule
+from app.repositories.database import Database, Session
+from app.repositories.jobs import JobRepository, NewFiring
+from app.services import job_edits
 from app.services.plans import Planner
+from app.services.policies import Fate
 
 INTERNAL_PREFIX = "mao."
-DEFAULT_MAX_AGE_SECONDS = 86_400
 
 
 class JobService:
@@ -32,33 +32,46 @@ class JobService:
         """Add a job, or change the one with that id; give it, and whether it is new. An edit never fires in the past.
 
         ``values``: ``tool``; ``id`` (the tool's name unless given); ``schedule`` or ``at`` (an aware instant);
-        optionally ``time_of_day``, ``zone``, ``misfire``, ``max_age_seconds``, ``overlap``, ``parameters``,
-        ``description``.
+        optionally ``time_of_day``, ``zone``, ``misfire``, ``max_age_seconds``, ``catch_up_limit``, ``overlap``,
+        ``jitter_seconds``, ``parameters``, ``description``.
 
         Raises:
             NotFound: no such tool.
             Invalid: the schedule, the zone or a policy breaks a rule.
             Forbidden: the job is somebody else's.
         """
-        job_id = checked_name(values.get("id") or values["tool"], "id")
-        if job_id.startswith(INTERNAL_PREFIX):
-            raise Invalid(f"'{job_id}' is no name for a job.", fields={"id": ["Must not begin with 'mao.'."]})
-        columns = _columns(values, utc_now())
+        job_id, now = _checked_id(values.get("id") or values["tool"]), utc_now()
+        columns = job_edits.new_columns(values, now)
         self._planner.plan(values["tool"])
         with self._database.transaction() as session:
-            jobs = JobRepository(session)
-            job = jobs.find(job_id, is_locked=True)
-            is_new = job is None
-            if job is None:
-                now = utc_now()
-                job = Job(id=job_id, owner=identity.owner, created_at=now, **columns)
-                job.submitter, job.updated_at = identity.identifier, now
-                jobs.add(job)
-            else:
-                _check_owner(identity, job)
-                _edit(job, columns, identity.identifier)
-            jobs.announce()
-        return job, is_new
+            job = JobRepository(session).find(job_id, is_locked=True)
+            if job is not None:
+                _change(session, identity, job, columns, now)
+                return job, False
+            job = Job(id=job_id, owner=identity.owner, submitter=identity.identifier, **columns)
+            job.created_at = job.updated_at = now
+            job_edits.begin(job, now)
+            JobRepository(session).add(job)
+            JobRepository(session).announce()
+            return job, True
+
+    def change(self, identity: Identity, job_id: str, values: dict[str, Any]) -> Job:
+        """Change what ``values`` name, the same keys as in ``schedule`` except ``id``; the rest stays as it is.
+
+        ``parameters`` are replaced as a whole. Where the schedule stays, so does the next instant.
+
+        Raises:
+            NotFound: no such job, or no such tool.
+            Invalid: the schedule, the zone or a policy breaks a rule.
+            Forbidden: the job is somebody else's.
+        """
+        if "tool" in values:
+            self._planner.plan(values["tool"])
+        with self._database.transaction() as session:
+            job, now = JobRepository(session).get(job_id, is_locked=True), utc_now()
+            _check_owner(identity, job)
+            _change(session, identity, job, job_edits.changed_columns(job, values, now), now)
+            return job
 
     def get(self, identity: Identity, job_id: str) -> tuple[Job, int | None]:
         """Give a job and the number of its last run.
@@ -68,12 +81,12 @@ class JobService:
         """
         with self._database.transaction() as session:
             jobs = JobRepository(session)
-            return jobs.get(job_id, owner=_reach(identity)), jobs.last_run(job_id)
+            return jobs.get(job_id, owner=reach_of(identity)), jobs.last_run(job_id)
 
     def list(self, identity: Identity, *, after: str = "", limit: int = 100) -> Sequence[tuple[Job, int | None]]:
         """Give the jobs in reach in the order of their ids, each with the number of its last run."""
         with self._database.transaction() as session:
-            return JobRepository(session).list(owner=_reach(identity), after=after, limit=limit)
+            return JobRepository(session).list(owner=reach_of(identity), after=after, limit=limit)
 
     def internal(self) -> dict[str, Any]:
         """Give the agent's own jobs: name -> ``everySeconds`` and ``lastTime``."""
@@ -94,26 +107,41 @@ class JobService:
             jobs.remove(job_id)
             jobs.announce()
 
-    def pause(self, identity: Identity, job_id: str, reason: str) -> Job:
-        """Let a job fire no more until it is resumed; each instant that passes is recorded with ``reason``."""
+    def pause(self, identity: Identity, job_id: str, reason: str, until: datetime | None = None) -> Job:
+        """Let a job fire no more until it is resumed, or until the aware instant ``until``.
+
+        Each instant whose turn comes meanwhile is recorded with ``reason``.
+
+        Raises:
+            NotFound: there is no such job.
+            Invalid: ``until`` is over.
+            Forbidden: it is somebody else's.
+        """
+        now = utc_now()
+        if until is not None and until <= now:
+            raise Invalid("That instant is over.", fields={"until": ["Must be in the future."]})
         with self._database.transaction() as session:
-            jobs = JobRepository(session)
-            job = jobs.get(job_id, is_locked=True)
+            job = JobRepository(session).get(job_id, is_locked=True)
             _check_owner(identity, job)
-            job.paused_at, job.pause_reason, job.updated_at = utc_now(), reason, utc_now()
-        return job
+            job.paused_at, job.paused_until, job.pause_reason, job.updated_at = now, until, reason, now
+            return job
 
     def resume(self, identity: Identity, job_id: str) -> Job:
-        """Let a paused job fire again, from its next instant on."""
+        """Let a paused job fire again, from its next instant on.
+
+        Raises:
+            NotFound: there is no such job.
+            Invalid: its schedule cannot be used.
+            Forbidden: it is somebody else's.
+        """
         with self._database.transaction() as session:
-            jobs = JobRepository(session)
+            jobs, now = JobRepository(session), utc_now()
             job = jobs.get(job_id, is_locked=True)
             _check_owner(identity, job)
-            job.paused_at, job.pause_reason, job.updated_at = None, None, utc_now()
-            if not job.is_once:
-                job.next_run_at = next_after(parse_schedule(job.trigger, None, job.zone), utc_now())
+            _record(session, job, job_edits.resume(job, now), now)
+            job.updated_at = now
             jobs.announce()
-        return job
+            return job
 
     def firings(
         self, identity: Identity, job_id: str, *, after: datetime | None = None, limit: int = 100
@@ -125,7 +153,7 @@ class JobService:
         Raises:
             NotFound: there is no such job in reach.
         """
-        reach = _reach(identity)
+        reach = reach_of(identity)
         with self._database.transaction() as session:
             jobs = JobRepository(session)
             firings = jobs.firings(job_id, after=after, limit=limit)
@@ -134,50 +162,26 @@ class JobService:
             return firings
 
 
-def schedule_of(job: Job) -> Schedule:
-    """Give the recurring schedule of a job that is not ``is_once``."""
-    return Schedule(job.trigger, job.zone)
-
-
-def _columns(values: dict[str, Any], now: datetime) -> dict[str, Any]:
-    at: datetime | None = values.get("at")
-    text: str | None = values.get("schedule")
-    zone = values.get("zone") or "UTC"
-    if (at is None) == (text is None):
-        raise Invalid("A job has either a schedule or one instant.", fields={"schedule": ["Give 'schedule' or 'at'."]})
-    if at is not None:
-        if at <= now:
-            raise Invalid("That instant is over.", fields={"at": ["Must be in the future."]})
-        trigger, next_run_at = at.astimezone(UTC).isoformat(), at
-    else:
-        schedule = parse_schedule(text or "", values.get("time_of_day"), zone)
-        trigger, zone = schedule.crontab, schedule.zone
-        first = next_after(schedule, now)
-        if first is None:
-            raise Invalid("That schedule is never due.", fields={"schedule": ["Must be due some day."]})
-        next_run_at = first
-    return {
-        "tool": values["tool"],
-        "parameters": values.get("parameters") or {},
-        "trigger": trigger,
-        "is_once": at is not None,
-        "zone": zone,
-        "misfire": MisfirePolicy(values.get("misfire") or MisfirePolicy.LAST),
-        "max_age_seconds": values.get("max_age_seconds") or DEFAULT_MAX_AGE_SECONDS,
-        "overlap": OverlapPolicy(values.get("overlap") or OverlapPolicy.SKIP),
-        "description": values.get("description") or "",
-        "next_run_at": next_run_at,
-    }
-
-
-def _edit(job: Job, columns: dict[str, Any], submitter: str) -> None:
-    for name, value in columns.items():
-        setattr(job, name, value)
-    job.submitter, job.updated_at = submitter, utc_now()
-
-
-def _reach(identity: Identity) -> str | None:
+def reach_of(identity: Identity) -> str | None:
+    """Give the only owner whose jobs are in reach, or None where those of everybody are."""
     return identity.reach(Permission.JOB_SCHEDULE_ANY)
+
+
+def _checked_id(job_id: str) -> str:
+    if job_id.startswith(INTERNAL_PREFIX):
+        raise Invalid(f"'{job_id}' is no name for a job.", fields={"id": ["Must not begin with 'mao.'."]})
+    return checked_name(job_id, "id")
+
+
+def _change(session: Session, identity: Identity, job: Job, columns: dict[str, Any], now: datetime) -> None:
+    _check_owner(identity, job)
+    _record(session, job, job_edits.edit(job, columns, now), now)
+    job.submitter, job.updated_at = identity.identifier, now
+    JobRepository(session).announce()
+
+
+def _record(session: Session, job: Job, fates: list[Fate], now: datetime) -> None:
+    JobRepository(session).record([NewFiring(job.id, fate.due_at, fate.outcome, fate.reason) for fate in fates], now)
 
 
 def _check_owner(identity: Identity, job: Job) -> None:

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from itertools import takewhile
+from itertools import islice, takewhile
 from zoneinfo import ZoneInfo, available_timezones
 
 from cronsim import CronSim, CronSimError
@@ -30,8 +30,10 @@ _FIELDS = 5
 _EVERY_HOUR = set(range(24))
 _MINUTE = timedelta(minutes=1)
 _FIRST_WINDOW = timedelta(days=1)
+_FORESIGHT = timedelta(days=36_525)
 _ANY_YEAR = datetime(2000, 1, 1)
 _TIME_OF_DAY = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])")
+_ONE_TIME_OF_DAY = re.compile(r"[0-9]{1,2} [0-9]{1,2} ")
 _SCHEDULE_RULE = "Must be daily, weekly, monthly or a crontab text of five fields"
 _SCHEDULE_HINT = "'30 2 * * 1-5' is due at 02:30 from Monday to Friday: minute, hour, day of month, month, day of week."
 
@@ -71,6 +73,15 @@ def next_after(schedule: Schedule, instant: datetime) -> datetime | None:
     return next(_instants(schedule, instant.astimezone(UTC)), None)
 
 
+def upcoming(schedule: Schedule, after: datetime, count: int) -> list[datetime]:
+    """List the next instants strictly after ``after``, at most ``count``, none of them more than 100 years later.
+
+    ``after`` is aware, in any zone; the answer is in UTC.
+    """
+    after = after.astimezone(UTC)
+    return list(islice(takewhile(lambda at: at <= after + _FORESIGHT, _instants(schedule, after)), count))
+
+
 def due_between(schedule: Schedule, first: datetime, until: datetime, limit: int) -> list[datetime]:
     """List the instants from ``first`` to ``until``, both included, in order; of more than ``limit`` the latest.
 
@@ -86,6 +97,27 @@ def due_between(schedule: Schedule, first: datetime, until: datetime, limit: int
         if len(found) >= limit or start == first:
             return found[max(0, len(found) - limit) :]
         window *= 2
+
+
+def moved_to(crontab: str, time_of_day: str) -> str:
+    """Give a crontab text that is due at one time of day with another one (``HH:MM``).
+
+    Raises:
+        Invalid: with the field ``timeOfDay``.
+    """
+    if not _ONE_TIME_OF_DAY.match(crontab):
+        raise _invalid(
+            "timeOfDay", f"'{crontab}' is due at more than one time of day.", "Give the whole schedule instead."
+        )
+    return _at_time_of_day(crontab, time_of_day)
+
+
+def instant_of(wall: datetime, zone: str) -> datetime:
+    """Give the first instant at which the clock of ``zone`` shows the naive ``wall``, or the next minute that it shows.
+
+    The answer is in UTC.
+    """
+    return _first_at(wall, ZoneInfo(zone))
 
 
 def _at_time_of_day(crontab: str, time_of_day: str | None) -> str:
@@ -127,6 +159,12 @@ def _zones() -> frozenset[str]:
     return frozenset(available_timezones())
 
 
+@lru_cache(maxsize=1024)
+def _fields_of(crontab: str) -> CronSim:
+    """Give the crontab text read; to be looked at only, because stepping through it would change it for all."""
+    return CronSim(crontab, _ANY_YEAR)
+
+
 def _invalid(field: str, message: str, rule: str, hint: str | None = None) -> Invalid:
     return Invalid(message, fields={field: [rule]}, hint=hint)
 
@@ -138,7 +176,7 @@ def _no_schedule(given: str, detail: str = "", hint: str | None = None) -> Inval
 
 def _instants(schedule: Schedule, after: datetime) -> Iterator[datetime]:
     zone = ZoneInfo(schedule.zone)
-    if CronSim(schedule.crontab, _ANY_YEAR).hours == _EVERY_HOUR:
+    if _fields_of(schedule.crontab).hours == _EVERY_HOUR:
         return _as_time_passes(schedule.crontab, zone, after)
     return _by_the_clock(schedule.crontab, zone, after)
 
@@ -153,7 +191,7 @@ def _by_the_clock(crontab: str, zone: ZoneInfo, after: datetime) -> Iterator[dat
 
 
 def _as_time_passes(crontab: str, zone: ZoneInfo, after: datetime) -> Iterator[datetime]:
-    fields = CronSim(crontab, _ANY_YEAR)
+    fields = _fields_of(crontab)
     days = " ".join(["0 0", *crontab.split()[2:]])
     at = after.replace(second=0, microsecond=0) + _MINUTE
     while True:

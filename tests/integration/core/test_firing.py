@@ -55,7 +55,7 @@ def service(database: Database, time: Time) -> JobService:
 
 @pytest.fixture
 def clock(database: Database) -> FiringService:
-    return FiringService(database)
+    return FiringService(database, 60)
 
 
 def _firings(database: Database, job_id: str = "spike") -> list[Firing]:
@@ -102,7 +102,7 @@ def test_three_clocks_at_once_fire_each_instant_once(
     for number in range(20):
         _schedule(service, owner, id=f"job-{number}")
     time.now = START + timedelta(hours=1)
-    threads = [threading.Thread(target=FiringService(database).fire_due) for _ in range(3)]
+    threads = [threading.Thread(target=FiringService(database, 60).fire_due) for _ in range(3)]
     for thread in threads:
         thread.start()
     for thread in threads:

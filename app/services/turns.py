@@ -1,0 +1,76 @@
+"""When a job fires: at the turn of each due instant, which is the instant, later by the job's jitter.
+
+The jitter is a function of the job's id, so it is the same at every firing and on every node. Pure arithmetic, without
+a clock. ``next_run_at`` of a job is the turn of its pending instant, the first one that nothing was recorded of yet.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import datetime, timedelta
+
+from app.models.job import Job
+from app.services.occurrences import Schedule, due_between, next_after, upcoming
+
+_HASHED_BYTES = 8
+_BEFORE = timedelta.resolution
+
+
+def offset_of(job_id: str, jitter_seconds: int) -> timedelta:
+    """Give by how much each firing of a job is later than its instant: whole seconds, at least 0, below the jitter.
+
+    A longer jitter never makes it smaller.
+    """
+    share = int.from_bytes(hashlib.sha256(job_id.encode()).digest()[:_HASHED_BYTES])
+    return timedelta(seconds=share * jitter_seconds >> 8 * _HASHED_BYTES)
+
+
+def jitter_of(job: Job) -> timedelta:
+    """Give by how much each firing of a job is later than its instant."""
+    return offset_of(job.id, job.jitter_seconds)
+
+
+def pending_instant(job: Job) -> datetime | None:
+    """Give the instant that a job fires for next, or None where it never fires again."""
+    return None if job.next_run_at is None else job.next_run_at - jitter_of(job)
+
+
+def first_after(job: Job, after: datetime) -> datetime | None:
+    """Give the first instant of a job strictly after ``after``, or None where there is none."""
+    if job.is_once:
+        at = datetime.fromisoformat(job.trigger)
+        return at if at > after else None
+    return next_after(_schedule(job), after)
+
+
+def turn_of(job: Job, instant: datetime | None) -> datetime | None:
+    """Give the moment at which a job fires for an instant."""
+    return None if instant is None else instant + jitter_of(job)
+
+
+def passed(job: Job, until: datetime, limit: int) -> list[datetime]:
+    """List the instants up to ``until`` that nothing was recorded of yet, in order; of more than ``limit`` the last."""
+    pending = pending_instant(job)
+    if pending is None or pending > until:
+        return []
+    return [pending] if job.is_once else due_between(_schedule(job), pending, until, limit)
+
+
+def next_instants(job: Job, now: datetime, count: int) -> list[datetime]:
+    """List the next instants, at most ``count``, whose turn is still to come."""
+    pending = pending_instant(job)
+    if pending is None:
+        return []
+    after = max(now - jitter_of(job), pending - _BEFORE)
+    if job.is_once:
+        return [pending] if pending > after else []
+    return upcoming(_schedule(job), after, count)
+
+
+def next_turn(job: Job, now: datetime) -> datetime | None:
+    """Give the first turn after ``now``, or None where there is none."""
+    return turn_of(job, first_after(job, now - jitter_of(job)))
+
+
+def _schedule(job: Job) -> Schedule:
+    return Schedule(job.trigger, job.zone)
