@@ -38,7 +38,7 @@ T = TypeVar("T", bound=_Named)
 V = TypeVar("V")
 
 
-def _readable(kv: KvStore, prefix: str, after: str, limit: int, read: Callable[[Entry], V]) -> list[V]:
+def readable(kv: KvStore, prefix: str, after: str, limit: int, read: Callable[[Entry], V]) -> list[V]:
     """Give up to ``limit`` entries below ``prefix`` as ``read`` gives them; what it calls broken does not count."""
     found: list[V] = []
     cursor = prefix + after if after else ""
@@ -99,7 +99,7 @@ class _Shelf(Generic[T]):
             ) from error
 
     def list(self, after: str, limit: int) -> list[tuple[T, int]]:
-        return _readable(self._kv, self._prefix, after, limit, self._read)
+        return readable(self._kv, self._prefix, after, limit, self._read)
 
     def add(self, item: T) -> int:
         name = checked_name(item.name)
@@ -239,7 +239,7 @@ class Registry:
 
         Each has its stored values, ``node`` and ``id``; ``after`` is the ``id`` of the last one that was seen.
         """
-        return _readable(self._kv, _NOTIFICATIONS, after, limit, _notification)
+        return readable(self._kv, _NOTIFICATIONS, after, limit, _notification)
 
     def watch_notifications(self, stop: threading.Event) -> Iterator[dict[str, Any]]:
         """Give every notification that is stored from now on, of any node, until ``stop`` is set."""

@@ -16,6 +16,7 @@ from app.repositories.clones import CloneRepository
 from app.repositories.runs import RunRepository
 
 _KINDS = ("tool", "owner", "backend")
+_MOST_WANTING = 200
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,15 @@ class RunQueue:
             seen.update(run.id for run in found)
         return claimed
 
+    def wanting_locks(self, capacity: Capacity) -> tuple[Sequence[Run], int]:
+        """Give the runs that could begin if they had their locks, oldest first, and how many there is room for."""
+        usage = self._usage()
+        for values in self._session.execute(_LOCKED_RUNS):
+            usage.add(values)
+        full = {f"full_{kind}": usage.full(kind, capacity) for kind in _KINDS}
+        wanting = list(self._session.scalars(_WANTING_LOCKS, full))
+        return wanting, max(capacity.runs - usage.runs, 0) if capacity.disk is None else 0
+
     def explain_waiting(self, capacity: Capacity) -> None:
         """Write on every waiting run what it waits for; what a run waits for in etcd is written by others."""
         limits = {
@@ -139,24 +149,35 @@ _HAS_UNPLANNED = select(
     .where(Run.status == RunStatus.WAITING_LOCKS, Run.ended_at.is_(None), Run.tool_entry.is_(None))
     .exists()
 )
+_COULD_BEGIN = (
+    Run.status == RunStatus.WAITING_LOCKS,
+    Run.ended_at.is_(None),
+    Run.tool_entry.is_not(None),
+    or_(Run.not_before.is_(None), Run.not_before <= func.clock_timestamp()),
+    *(~(getattr(Run, kind) == any_(bindparam(f"full_{kind}", type_=ARRAY(String)))) for kind in _KINDS),
+    ~select(_holder.id).where(_holder.clone == Run.clone, _holder.status.in_(HELD)).exists(),
+    ~select(Clone.name).where(Clone.name == Run.clone, Clone.state.in_(BUSY)).exists(),
+    ~select(_earlier.id)
+    .where(_earlier.job_id == Run.job_id, _earlier.id < Run.id, _earlier.ended_at.is_(None))
+    .exists(),
+)
 _QUEUE = (
     select(Run)
-    .where(
-        Run.status == RunStatus.WAITING_LOCKS,
-        Run.ended_at.is_(None),
-        Run.tool_entry.is_not(None),
-        or_(Run.not_before.is_(None), Run.not_before <= func.clock_timestamp()),
-        or_(func.jsonb_array_length(Run.locks) == 0, Run.lock_token.is_not(None)),
-        *(~(getattr(Run, kind) == any_(bindparam(f"full_{kind}", type_=ARRAY(String)))) for kind in _KINDS),
-        ~select(_holder.id).where(_holder.clone == Run.clone, _holder.status.in_(HELD)).exists(),
-        ~select(Clone.name).where(Clone.name == Run.clone, Clone.state.in_(BUSY)).exists(),
-        ~select(_earlier.id)
-        .where(_earlier.job_id == Run.job_id, _earlier.id < Run.id, _earlier.ended_at.is_(None))
-        .exists(),
-    )
+    .where(*_COULD_BEGIN, or_(func.jsonb_array_length(Run.locks) == 0, Run.lock_token.is_not(None)))
     .order_by(Run.id)
     .limit(bindparam("limit"))
     .with_for_update(skip_locked=True, of=Run)
+)
+# Spelt like the condition of the index, so that runs without locks cost nothing here.
+_HAS_LOCKS = text("runs.ended_at is null and runs.locks <> '[]'::jsonb")
+_LOCKED_RUNS = select(Run.tool, Run.owner, Run.backend).where(
+    _HAS_LOCKS, Run.status == RunStatus.WAITING_LOCKS, Run.lock_token.is_not(None)
+)
+_WANTING_LOCKS = (
+    select(Run)
+    .where(*_COULD_BEGIN, _HAS_LOCKS, Run.lock_token.is_(None), Run.lock_lease.is_(None))
+    .order_by(Run.id)
+    .limit(_MOST_WANTING)
 )
 _EXPLAIN = text("""
     with held as materialized (

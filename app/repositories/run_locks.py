@@ -1,0 +1,116 @@
+"""Which runs hold locks and which want some. The locks themselves are in etcd; the rows say whose lease is whose."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import or_, select, text, update
+from sqlalchemy.orm import Session
+
+from app.models.agent import Agent
+from app.models.run import HELD, Run, RunStatus
+from app.repositories.kv import Lease
+from app.repositories.runs import RunRepository
+
+
+@dataclass(frozen=True)
+class Holding:
+    """A run with a lease: what it holds, or held while its lease lasted."""
+
+    run_id: int
+    status: RunStatus
+    keys: tuple[str, ...]
+    token: int | None
+    lease: int
+
+    @property
+    def is_at_work(self) -> bool:
+        """Tell whether an agent has the run in hand."""
+        return self.status in HELD
+
+    @property
+    def is_ready(self) -> bool:
+        """Tell whether the run has its locks and waits to be claimed."""
+        return self.status is RunStatus.WAITING_LOCKS and self.token is not None
+
+
+class RunLockRepository:
+    """Queries about the locks of runs, over one session; never commits."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def holdings(self) -> Sequence[Holding]:
+        """Give every run with a lease, in the order of the runs' numbers."""
+        return [
+            Holding(run_id, RunStatus(status), tuple(keys), token, lease or 0)
+            for run_id, status, keys, token, lease in self._session.execute(_HOLDINGS)
+        ]
+
+    def note_taken(self, run_id: int, lease: Lease, *, node: str, epoch: int) -> bool:
+        """Note that a waiting run has its locks, and wake the dispatcher.
+
+        Nothing changes, and False is given, where the run waits no more or the epoch's term of office is over.
+        """
+        # Sharing the agent's row keeps a new term from beginning between the question and the commit.
+        query = select(Agent.node).where(Agent.node == node, Agent.epoch == epoch).with_for_update(read=True)
+        if self._session.scalar(query) is None:
+            return False
+        statement = (
+            update(Run)
+            .where(
+                Run.id == run_id,
+                Run.status == RunStatus.WAITING_LOCKS,
+                Run.lock_token.is_(None),
+                Run.lock_lease.is_(None),
+            )
+            .values(lock_token=lease.token, lock_lease=lease.id, waiting_for="agent: it begins in a moment")
+        )
+        is_noted = self._session.execute(statement.returning(Run.id)).first() is not None
+        if is_noted:
+            RunRepository(self._session).wake(run_id, RunStatus.WAITING_LOCKS)
+        return is_noted
+
+    def forget_lease(self, holding: Holding) -> bool:
+        """Note that a run's lease is not its own any more; give False where its state or lease has changed since.
+
+        A run that was not claimed yet has to take its locks anew.
+        """
+        values = {"lock_lease": None} | ({"lock_token": None} if holding.is_ready else {})
+        statement = (
+            update(Run)
+            .where(Run.id == holding.run_id, Run.lock_lease == holding.lease, Run.status == holding.status)
+            .where(Run.lock_token.is_not_distinct_from(holding.token))
+            .values(values)
+        )
+        return self._session.execute(statement.returning(Run.id)).first() is not None
+
+    def warn_of_loss(self, holding: Holding, keys: Sequence[str], at: str) -> None:
+        """Write on the run, once for each of ``keys``, that it lost that lock; ``at`` says when that was seen."""
+        for key in keys:
+            beginning = f"The lock '{key}' was lost"
+            warning = f"{beginning}, as was seen at {at}; the tool may have run without it."
+            values = {"id": holding.run_id, "lease": holding.lease, "beginning": beginning, "warning": warning}
+            self._session.execute(_WARN, values)
+
+    def explain(self, run_id: int, reason: str) -> None:
+        """Write on a run that wants locks what it waits for."""
+        self._session.execute(
+            update(Run)
+            .where(Run.id == run_id, Run.status == RunStatus.WAITING_LOCKS, Run.lock_token.is_(None))
+            .where(or_(Run.waiting_for.is_(None), Run.waiting_for != reason))
+            .values(waiting_for=reason)
+        )
+
+
+_HOLDINGS = (
+    select(Run.id, Run.status, Run.locks, Run.lock_token, Run.lock_lease)
+    .where(Run.lock_lease.is_not(None))
+    .order_by(Run.id)
+)
+_WARN = text("""
+    update runs set warnings = warnings || jsonb_build_array(cast(:warning as text))
+     where id = :id and lock_lease = :lease and not exists (
+        select from jsonb_array_elements_text(warnings) as given where starts_with(given, :beginning))
+""")
