@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import event, text
 
 from app.clock import utc_now
 from app.errors import Forbidden, Invalid, NotFound, Unauthenticated
 from app.models.token import Identity, Permission
 from app.repositories.database import Database
+from app.repositories.tokens import TokenRepository
 from app.services.tokens import TokenService
 
 
@@ -86,3 +88,140 @@ def test_nobody_replaces_a_token_that_holds_more_than_they_do(tokens: TokenServi
     with pytest.raises(Forbidden):
         tokens.create(weak, "root", [Permission.SECURITY_TOKEN_WRITE])
     assert tokens.authenticate(secret).owner == "operator"
+
+
+def test_a_replaced_or_revoked_token_is_dead_at_once_in_every_process(
+    tokens: TokenService, owner: Identity, database_url: str
+) -> None:
+    elsewhere = Database(database_url)
+    other_worker = TokenService(elsewhere)
+    _, first = tokens.create(owner, "ci", [Permission.JOB_SUBMIT])
+    assert other_worker.authenticate(first).permissions == {Permission.JOB_SUBMIT}
+    _, second = tokens.create(owner, "ci", [Permission.JOB_RUN_READ])
+    assert other_worker.authenticate(second).permissions == {Permission.JOB_RUN_READ}
+    with pytest.raises(Unauthenticated):
+        other_worker.authenticate(first)
+    tokens.revoke(owner, "ci")
+    with pytest.raises(Unauthenticated):
+        other_worker.authenticate(second)
+    elsewhere.close()
+
+
+def test_after_a_rotation_the_old_secret_counts_for_the_time_that_was_asked_for(
+    tokens: TokenService, owner: Identity, database: Database
+) -> None:
+    _, old = tokens.create(owner, "ci", [Permission.JOB_SUBMIT])
+    rotated, new = tokens.rotate(owner, "ci", 3600)
+    assert rotated.previous_valid_until is not None
+    assert (tokens.authenticate(old).has_old_secret, tokens.authenticate(new).has_old_secret) == (True, False)
+    with database.transaction() as session:
+        session.execute(text("update tokens set previous_valid_until = now() - interval '1 second'"))
+    assert tokens.authenticate(new).owner == owner.owner
+    with pytest.raises(Unauthenticated):
+        tokens.authenticate(old)
+
+
+def test_a_rotation_without_overlap_kills_every_older_secret(tokens: TokenService, owner: Identity) -> None:
+    _, first = tokens.create(owner, "ci", [Permission.JOB_SUBMIT])
+    _, second = tokens.rotate(owner, "ci", 3600)
+    _, third = tokens.rotate(owner, "ci")
+    assert tokens.authenticate(third).identifier == "ci"
+    for dead in (first, second):
+        with pytest.raises(Unauthenticated):
+            tokens.authenticate(dead)
+
+
+def test_creating_a_rotated_token_again_kills_both_secrets(tokens: TokenService, owner: Identity) -> None:
+    _, first = tokens.create(owner, "ci", [Permission.JOB_SUBMIT])
+    _, second = tokens.rotate(owner, "ci", 3600)
+    tokens.create(owner, "ci", [Permission.JOB_SUBMIT])
+    for dead in (first, second):
+        with pytest.raises(Unauthenticated):
+            tokens.authenticate(dead)
+
+
+def test_a_rotation_leaves_permissions_owner_and_expiry_alone(tokens: TokenService, owner: Identity) -> None:
+    end = utc_now() + timedelta(days=1)
+    made, _ = tokens.create(owner, "ci", [Permission.JOB_SUBMIT], None, end)
+    rotated, _ = tokens.rotate(owner, "ci")
+    assert (rotated.permissions, rotated.owner, rotated.expires_at) == (made.permissions, made.owner, end)
+
+
+def test_a_token_rotates_itself_without_a_permission_but_no_other(tokens: TokenService, owner: Identity) -> None:
+    _, secret = tokens.create(owner, "ci", [Permission.JOB_SUBMIT])
+    tokens.create(owner, "cd", [Permission.JOB_SUBMIT])
+    itself = tokens.authenticate(secret)
+    with pytest.raises(Forbidden, match="itself only"):
+        tokens.rotate(itself, "cd")
+    _, new = tokens.rotate(itself, "ci")
+    assert tokens.authenticate(new).identifier == "ci"
+
+
+def test_who_shows_the_old_secret_cannot_take_the_token_over(tokens: TokenService, owner: Identity) -> None:
+    _, old = tokens.create(owner, "ci", [Permission.SECURITY_TOKEN_WRITE])
+    _, new = tokens.rotate(owner, "ci", 3600)
+    thief = tokens.authenticate(old)
+    with pytest.raises(Forbidden, match="old secret"):
+        tokens.rotate(thief, "ci")
+    assert tokens.authenticate(new).identifier == "ci"
+
+
+def test_of_two_rotations_at_once_one_is_refused(tokens: TokenService, owner: Identity, database: Database) -> None:
+    tokens.create(owner, "ci", [Permission.JOB_SUBMIT])
+    with database.transaction() as session:
+        read = TokenRepository(session).find("ci")
+    assert read is not None
+    tokens.rotate(owner, "ci")
+    with database.transaction() as session:
+        assert TokenRepository(session).rotate(read, "0" * 64, None) is None
+
+
+def test_nobody_rotates_a_token_that_holds_more_than_they_do(tokens: TokenService, owner: Identity) -> None:
+    tokens.create(owner, "strong", [Permission.REGISTRY_WRITE])
+    weak = Identity("weak", owner.owner, frozenset({Permission.SECURITY_TOKEN_WRITE}))
+    with pytest.raises(Forbidden, match="registry_write"):
+        tokens.rotate(weak, "strong")
+
+
+def test_tokens_of_another_owner_are_neither_listed_nor_found(tokens: TokenService, owner: Identity) -> None:
+    tokens.create(owner, "ci", [Permission.JOB_SUBMIT])
+    tokens.create(owner, "sven", [Permission.SECURITY_TOKEN_WRITE], "other-group")
+    sven = Identity("sven", "other-group", frozenset({Permission.SECURITY_TOKEN_WRITE, Permission.JOB_SUBMIT}))
+    assert [token.identifier for token in tokens.list(sven)] == ["sven"]
+    assert [token.identifier for token in tokens.list(owner)] == ["ci", "sven"]
+    assert [token.identifier for token in tokens.list(owner, after="ci", limit=1)] == ["sven"]
+    for refused in (tokens.get, tokens.revoke, tokens.rotate):
+        with pytest.raises(NotFound):
+            refused(sven, "ci")
+    with pytest.raises(Forbidden, match="taken") as told:
+        tokens.create(sven, "ci", [Permission.JOB_SUBMIT])
+    assert "archive-group" not in told.value.message
+
+
+def test_an_unknown_name_costs_the_same_questions_as_a_wrong_secret(tokens: TokenService, database: Database) -> None:
+    tokens.create_root("operator")
+    asked = {name: questions(tokens, database, f"mao_{name}_" + "x" * 43) for name in ("root", "nobody")}
+    assert asked["root"] == asked["nobody"]
+    assert asked["root"]
+
+
+def questions(tokens: TokenService, database: Database, secret: str) -> list[str]:
+    """Give the statements by which PostgreSQL is asked about a token that is refused."""
+    seen: list[str] = []
+    assert database._engine is not None
+
+    def note(*given: Any) -> None:
+        seen.append(given[2])
+
+    event.listen(database._engine, "before_cursor_execute", note)
+    with pytest.raises(Unauthenticated):
+        tokens.authenticate(secret)
+    event.remove(database._engine, "before_cursor_execute", note)
+    return seen
+
+
+def test_the_last_use_is_noted(tokens: TokenService, owner: Identity) -> None:
+    _, secret = tokens.create(owner, "ci", [Permission.JOB_SUBMIT])
+    assert tokens.get(owner, "ci").last_used_at is None
+    tokens.authenticate(secret)
+    assert tokens.get(owner, "ci").last_used_at is not None
