@@ -1,0 +1,19 @@
+"""The storm as a command: ``python -m tests.chaos --kills 1000 --edges 20 --seed 1 --report result.md``."""
+
+from __future__ import annotations
+
+import sys
+
+from tests.chaos.isolation import run_isolated, why_not
+
+
+def main() -> int:
+    """Run the storm in a world of its own, with the options of ``tests.chaos.inside``."""
+    if (reason := why_not()) is not None:
+        print(f"chaos: not possible here: {reason}", file=sys.stderr)
+        return 2
+    return run_isolated(sys.argv[1:])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

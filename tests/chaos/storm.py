@@ -1,0 +1,128 @@
+"""The storm: a plan of faults that is a function of its seed, and calms in which the product has to get things right."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections import Counter
+from dataclasses import dataclass
+
+from tests.chaos.edges import EDGES
+from tests.chaos.faults import KINDS, READY, Kind, Mend
+from tests.chaos.processes import until
+from tests.chaos.truth import Recovery, recover
+from tests.chaos.world import World
+
+_GAP_SECONDS = (0.2, 1.2)
+_FAULTS_PER_CALM = 25
+_EDGES_PER_CALM = 16
+_EDGE_SECONDS = 25.0
+_PART_SECONDS = 120.0
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A fault of the plan, so many seconds after the one before."""
+
+    kind: Kind
+    gap_seconds: float
+    lasts_seconds: float
+    seed: int
+
+
+@dataclass
+class Incident:
+    """A fault that was made: when, and when the part was back, by the monotonic and by the usual clock."""
+
+    kind: str
+    part: str
+    began: float
+    ends_tools: bool = False
+    returned: float | None = None
+
+
+def plan(seed: int, kills: int) -> list[Planned]:
+    """Draw faults until so many of them kill processes."""
+    chance, drawn = random.Random(seed), []
+    while kills > 0:
+        kind = chance.choices(KINDS, [kind.weight for kind in KINDS])[0]
+        gap, lasts = chance.uniform(*_GAP_SECONDS), chance.uniform(*kind.seconds)
+        drawn.append(Planned(kind, gap, lasts, chance.getrandbits(32)))
+        kills -= kind.kills
+    return drawn
+
+
+class Storm:
+    """Makes faults and notes what was made and how the product came back."""
+
+    def __init__(self, world: World) -> None:
+        self.incidents: list[Incident] = []
+        self.edges: Counter[str] = Counter()
+        self.recoveries: list[Recovery] = []
+        self._world = world
+        self._open: dict[str, tuple[Incident, float, Mend | None]] = {}
+
+    def blow(self, planned: list[Planned]) -> None:
+        """Make all faults of a plan, with a calm every now and then."""
+        for number, fault in enumerate(planned, start=1):
+            self._pass(fault.gap_seconds)
+            until(lambda part=fault.kind.part: self._is_free(part), f"{fault.kind.part} is back", _PART_SECONDS)
+            self._make(fault)
+            if number % _FAULTS_PER_CALM == 0:
+                self.calm()
+
+    def kill_at_edges(self, times: int) -> None:
+        """Kill the agent at each named point so many times."""
+        for number in range(times * len(EDGES)):
+            self._kill_at(EDGES[number % len(EDGES)])
+            if (number + 1) % _EDGES_PER_CALM == 0:
+                self.calm()
+
+    def calm(self) -> None:
+        """Wait until everything is back, and note how long the product then takes to show what is true."""
+        until(lambda: all(self._is_free(part) for part in list(self._open)), "everything is back", _PART_SECONDS)
+        for part, is_ready in READY.items():
+            until(lambda ready=is_ready: ready(self._world), f"{part} answers", _PART_SECONDS)
+        self.recoveries.append(recover(self._world))
+
+    def _kill_at(self, edge: str) -> None:
+        """Arm the point until an agent has died there; one that is rarely passed may need more patience."""
+        world, deadline = self._world, time.monotonic() + _EDGE_SECONDS
+        taken = world.edge.with_suffix(".taken")
+        taken.unlink(missing_ok=True)
+        world.edge.write_text(edge)
+        while not taken.exists() and time.monotonic() < deadline:
+            time.sleep(0.02)
+        world.edge.unlink(missing_ok=True)
+        if taken.exists():
+            self.edges[edge] += 1
+            self.incidents.append(Incident(f"edge: {edge}", "agent", time.monotonic()))
+
+    def _make(self, fault: Planned) -> None:
+        incident = Incident(fault.kind.name, fault.kind.part, time.monotonic(), fault.kind.ends_tools)
+        mend = fault.kind.make(self._world, random.Random(fault.seed))
+        self.incidents.append(incident)
+        self._open[fault.kind.part] = (incident, time.monotonic() + fault.lasts_seconds, mend)
+
+    def _pass(self, seconds: float) -> None:
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            for part in list(self._open):
+                self._is_free(part)
+            time.sleep(0.02)
+
+    def _is_free(self, part: str) -> bool:
+        """Mend what has lasted long enough, and tell whether the part is back."""
+        if part not in self._open:
+            return True
+        incident, mend_at, mend = self._open[part]
+        if time.monotonic() < mend_at:
+            return False
+        if mend:
+            mend()
+            self._open[part] = (incident, mend_at, None)
+        if not READY[part](self._world):
+            return False
+        incident.returned = time.monotonic()
+        del self._open[part]
+        return True

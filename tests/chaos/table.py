@@ -1,0 +1,81 @@
+"""The result as Markdown, ready for the documentation."""
+
+from __future__ import annotations
+
+import subprocess
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from tests.chaos.evidence import Evidence
+from tests.chaos.isolation import CHECKOUT
+from tests.chaos.judgement import Complaint
+from tests.chaos.storm import Storm
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What was asked for and how long it took, in seconds."""
+
+    seed: int
+    kills: int
+    edges: int
+    seconds: float
+    drained_seconds: float
+
+
+def table(facts: Facts, evidence: Evidence, storm: Storm, complaints: Sequence[Complaint]) -> str:
+    """Write the result."""
+    parts = [_head(facts), _faults(storm), _runs(facts, evidence, storm), _complaints(complaints)]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def percentile(values: Sequence[float], percent: int) -> float:
+    """Give the smallest value that so many percent of the values do not exceed; 0 where there are none."""
+    ordered = sorted(values)
+    return ordered[max(0, -(-len(ordered) * percent // 100) - 1)] if ordered else 0.0
+
+
+def _head(facts: Facts) -> str:
+    asked = f"`tox -e chaos -- --kills {facts.kills} --edges {facts.edges} --seed {facts.seed}`"
+    return f"{datetime.now(UTC):%Y-%m-%d}, commit {_commit()}, {asked}, {facts.seconds / 60:.0f} minutes."
+
+
+def _faults(storm: Storm) -> str:
+    counted = Counter(incident.kind for incident in storm.incidents)
+    rows = [f"| {kind} | {counted[kind]} |" for kind in sorted(counted)]
+    return "\n".join(["| fault | times |", "|---|---|", *rows, f"| **all** | **{sum(counted.values())}** |"])
+
+
+def _runs(facts: Facts, evidence: Evidence, storm: Storm) -> str:
+    states = Counter(run.status for run in evidence.runs.values())
+    seconds = [second for recovery in storm.recoveries for second in recovery.seconds]
+    times = " / ".join(f"{percentile(seconds, percent):.1f} s" for percent in (50, 95, 100))
+    answers = ", ".join(f"{status}: {count}" for status, count in sorted(evidence.ledger.answers.items()))
+    rows = {
+        "runs that the API accepted": len(evidence.ledger.accepted()),
+        "runs that jobs made": sum(run.job_id is not None for run in evidence.runs.values()),
+        "executions seen by the kernel": len(evidence.executions),
+        "runs by final state": ", ".join(f"{state} {count}" for state, count in sorted(states.items())),
+        "attempts after the first": sum(max(0, run.attempt - 1) for run in evidence.runs.values()),
+        "answers of the API by status (599: connection cut)": answers,
+        "calms; live runs in them": f"{len(storm.recoveries)}; {sum(one.live for one in storm.recoveries)}",
+        "wrongly shown when all was back; until shown rightly (p50 / p95 / most)": f"{len(seconds)}; {times}",
+        "never shown rightly": sum(len(recovery.never) for recovery in storm.recoveries),
+        "all runs over after the last fault": f"{facts.drained_seconds:.1f} s",
+    }
+    return "\n".join(["| what | how much |", "|---|---|", *(f"| {name} | {value} |" for name, value in rows.items())])
+
+
+def _complaints(complaints: Sequence[Complaint]) -> str:
+    if not complaints:
+        return "Lost runs, double starts, orphans, false states, broken logs, wrong bytes, wrong firings: **none**."
+    kinds = Counter(complaint.kind for complaint in complaints)
+    summed = ", ".join(f"{kind} {count}" for kind, count in kinds.items())
+    return "\n".join([f"**Wrong: {summed}**", *(f"- {one.kind}: {one.text}" for one in complaints)])
+
+
+def _commit() -> str:
+    asked = ["git", "-c", "safe.directory=*", "rev-parse", "--short", "HEAD"]
+    return subprocess.run(asked, cwd=CHECKOUT, capture_output=True, text=True, check=False).stdout.strip() or "unknown"
