@@ -52,6 +52,7 @@ class RunRequest:
     ``prepare``; ``image_digest`` is what the record shows for it. ``command`` empty means the image's own.
     ``may_fetch`` says whether there is room for an image that is not here yet. ``files`` maps the name of each file
     that the tool reads to its place on this machine; ``secrets_dir`` is the folder whose files are its secrets.
+    ``is_image_new`` says that ``prepare`` brought an image which was not here before.
     """
 
     run_id: int
@@ -101,6 +102,20 @@ class Leftover:
     attempt: int
     phase: Phase
     created_at: datetime
+
+
+@dataclass(frozen=True)
+class StoredImage:
+    """An image that the backend holds.
+
+    ``names`` are its tags and digests, each as short as it can be written; ``is_used`` says that something was made
+    from it, by whomever. ``size_bytes`` counts what it shares with other images as well.
+    """
+
+    image_id: str
+    names: frozenset[str]
+    size_bytes: int
+    is_used: bool
 
 
 class Executor(Protocol):
@@ -160,6 +175,19 @@ class Executor(Protocol):
 
     def leftovers(self, installation: str, node: str) -> list[Leftover]:
         """List everything that this installation's node ever made here and that still exists."""
+
+    def size(self, handle: str) -> int:
+        """Give the bytes that it takes on the disk, as far as the backend knows them; this may take a while."""
+
+    def images(self) -> list[StoredImage]:
+        """List the images that the backend holds, whoever brought them; a backend without images gives none."""
+
+    def remove_image(self, image_id: str) -> None:
+        """Remove an image that nothing uses; one that is gone is no error.
+
+        Raises:
+            BackendFailed: something uses it.
+        """
 
     def ping(self) -> str:
         """Give the backend's version, if it answers."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -18,6 +19,7 @@ _PHASES = {
     "paused": Phase.RUNNING,
     "restarting": Phase.RUNNING,
 }
+_NUMBER = re.compile(r"[0-9]{1,18}")
 _CANNOT_EXECUTE = 126
 _COMMAND_MISSING = 127
 
@@ -57,7 +59,8 @@ def leftover(listed: Mapping[str, Any]) -> Leftover | None:
     """
     labels = listed["Labels"]
     run_id, attempt = labels.get(LABEL_RUN, ""), labels.get(LABEL_ATTEMPT, "")
-    if f"/mao-{labels[LABEL_NODE]}-{run_id}-{attempt}" not in listed["Names"]:
+    is_attempt = _NUMBER.fullmatch(run_id) and _NUMBER.fullmatch(attempt)
+    if not is_attempt or f"/mao-{labels[LABEL_NODE]}-{run_id}-{attempt}" not in listed["Names"]:
         return None
     return Leftover(
         handle=listed["Id"],

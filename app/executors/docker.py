@@ -23,7 +23,7 @@ from urllib3.exceptions import HTTPError, ReadTimeoutError
 from app import settings
 from app.errors import BackendFailed, DockerDown, Invalid, StorageFull
 from app.executors import container_state, firewall, images, secret_folders
-from app.executors.base import Leftover, Observation, Phase, RunRequest, StopMode
+from app.executors.base import Leftover, Observation, Phase, RunRequest, StopMode, StoredImage
 from app.executors.bridge import bridge_of, network_options
 from app.executors.container_profile import (
     LABEL_INSTALLATION,
@@ -94,8 +94,10 @@ class DockerExecutor:
                 raise images.not_here(request.image)
             if not request.may_fetch:
                 raise StorageFull(f"There is no room for the image '{request.image}'.")
+            before = self._image_ids()
             self._pull(request.image)
             found = self._find_image(request.image)
+            request = replace(request, is_image_new=found is not None and found["Id"] not in before)
         if found is None:
             raise images.missing(request.image, "the container engine fetched it and does not have it.")
         return replace(request, image_id=found["Id"], image_digest=images.digest_of(found, request.image))
@@ -220,6 +222,22 @@ class DockerExecutor:
             listed = self._client.containers(all=True, filters={"label": labels})
         return [found for entry in listed if (found := container_state.leftover(entry))]
 
+    def size(self, handle: str) -> int:
+        """Give the bytes that the container wrote beside its data folder; its output is not counted."""
+        with _door("measure a container"):
+            listed = self._client.containers(all=True, size=True, filters={"id": handle})
+        return sum(entry.get("SizeRw", 0) for entry in listed)
+
+    def images(self) -> list[StoredImage]:
+        """List the engine's images."""
+        with _door("list images"):
+            return images.stored(self._client.images(), self._client.containers(all=True))
+
+    def remove_image(self, image_id: str) -> None:
+        """Remove an image that no container uses and that has one name at most."""
+        with _door("remove an image", ignoring=(_NOT_FOUND,)):
+            self._client.remove_image(image_id, noprune=True)
+
     def ping(self) -> str:
         """Give the engine's version."""
         with _door("give its version"):
@@ -272,6 +290,10 @@ class DockerExecutor:
         with _door("show an image", ignoring=(_BAD_REQUEST, _NOT_FOUND)):
             return dict(self._client.inspect_image(image))
         return None
+
+    def _image_ids(self) -> set[str]:
+        with _door("list images"):
+            return set(self._client.images(quiet=True, all=True))
 
     def _pull(self, image: str) -> None:
         limit = self._engine.pull_deadline_seconds

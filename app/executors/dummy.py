@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from app.executors.base import Leftover, Observation, Phase, RunRequest, StopMode
+from app.executors.base import Leftover, Observation, Phase, RunRequest, StopMode, StoredImage
 
 _OUTPUT = b"The dummy backend ran nothing.\n"
 
@@ -55,6 +55,17 @@ class DummyExecutor:
     def leftovers(self, installation: str, node: str) -> list[Leftover]:
         """Give nothing; nothing is kept."""
         return []
+
+    def size(self, handle: str) -> int:
+        """Give 0; nothing is kept."""
+        return 0
+
+    def images(self) -> list[StoredImage]:
+        """Give nothing; there are no images."""
+        return []
+
+    def remove_image(self, image_id: str) -> None:
+        """Do nothing; there are no images."""
 
     def ping(self) -> str:
         """Give a version that never changes."""

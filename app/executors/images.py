@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from app.errors import BackendFailed
+from app.executors.base import StoredImage
 from app.models.run import Cause
 
 _IMAGE_ID = re.compile(r"(sha256:)?[0-9a-f]{64}")
@@ -24,6 +25,7 @@ _NOT_REACHED = (
     "eof",
 )
 _LONGEST_QUOTE = 300
+_NONE = "<none>"
 
 
 def split_reference(image: str) -> tuple[str, str]:
@@ -52,6 +54,33 @@ def digest_of(inspected: Mapping[str, Any], image: str) -> str:
         if digest.startswith("sha256:"):
             return str(digest)
     return str(inspected["Id"])
+
+
+def short_name(image: str) -> str:
+    """Give a reference as short as it can be written, so that two spellings of one image are the same text."""
+    for prefix in ("docker.io/", "index.docker.io/", "library/"):
+        image = image.removeprefix(prefix)
+    repository, version = split_reference(image)
+    is_digest = ":" in version
+    return f"{split_reference(repository)[0]}@{version}" if is_digest else f"{repository}:{version}"
+
+
+def stored(listed: Iterable[Mapping[str, Any]], containers: Iterable[Mapping[str, Any]]) -> list[StoredImage]:
+    """Read the engine's lists of images and of containers."""
+    used = {entry["ImageID"] for entry in containers}
+    return [
+        StoredImage(
+            image_id=entry["Id"],
+            names=frozenset(
+                short_name(name)
+                for name in [*(entry.get("RepoTags") or []), *(entry.get("RepoDigests") or [])]
+                if _NONE not in name
+            ),
+            size_bytes=entry["Size"],
+            is_used=entry["Id"] in used,
+        )
+        for entry in listed
+    ]
 
 
 def missing(image: str, why: str, hint: str | None = None) -> BackendFailed:

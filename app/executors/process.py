@@ -22,7 +22,7 @@ from typing import Any, BinaryIO
 
 from app.errors import BackendFailed, Unavailable
 from app.executors import process_files, process_folder, process_tree, secret_folders
-from app.executors.base import Leftover, Observation, Phase, RunRequest, StopMode
+from app.executors.base import Leftover, Observation, Phase, RunRequest, StopMode, StoredImage
 from app.models.run import Cause
 from app.models.tool import Profile
 
@@ -167,6 +167,17 @@ class ProcessExecutor:
                 phase = self.status(handle).phase
                 found.append(Leftover(handle, values["run_id"], values["attempt"], phase, created_at))
         return found
+
+    def size(self, handle: str) -> int:
+        """Give the bytes of the attempt's folder."""
+        return process_folder.disk_bytes(self._place(handle))
+
+    def images(self) -> list[StoredImage]:
+        """Give nothing; a process has no image."""
+        return []
+
+    def remove_image(self, image_id: str) -> None:
+        """Do nothing; a process has no image."""
 
     def ping(self) -> str:
         """Give the version of the kernel."""

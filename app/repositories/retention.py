@@ -5,7 +5,6 @@ Two may remove at once: a batch leaves out what another one has in its hands.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -16,7 +15,6 @@ from sqlalchemy.orm import Session
 from app.clock import utc_now
 from app.models.audit import AuditEntry
 from app.models.base import Base
-from app.models.file import RunFile
 from app.models.idempotency import IdempotencyKey
 from app.models.job import Firing
 from app.models.refusal import Refusal
@@ -101,10 +99,6 @@ class RetentionRepository:
         sizes = select(_size_of(table)).where(made_at < bindparam("before")).subquery()
         query = select(func.count(), func.coalesce(func.sum(sizes.c.size), 0)).select_from(sizes)
         return self._amount(query, before=before)
-
-    def known_files(self, numbers: Sequence[int]) -> set[int]:
-        """Give those of the numbers that files of runs have."""
-        return set(self._session.scalars(select(RunFile.id).where(RunFile.id.in_(numbers))))
 
     def _amount(self, query: Any, **values: Any) -> Amount:
         count, size_bytes = self._session.execute(query, values).one()

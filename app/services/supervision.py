@@ -36,6 +36,7 @@ from app.services.agent_context import AgentContext
 from app.services.attempts import next_failures, record_attempt
 from app.services.capacity import full_disk
 from app.services.finishing import Settlement, set_aside, settle
+from app.services.images import note_image
 from app.services.output_buffer import TAIL_BYTES, OutputBuffer
 from app.services.recording import last_lines, record_final
 from app.services.requests import request_for, timeout_of
@@ -159,6 +160,7 @@ class Supervision:
         request = request_for(self._context, run, self._data_dir(run))
         too_full = full_disk(self._context, self._context.settings.limits.disk_pull_percent)
         request = executor.prepare(replace(request, may_fetch=too_full is None))
+        note_image(self._context, request)
         handle = executor.create(request)
         columns = {"handle": handle, "image_digest": request.image_digest, "waiting_for": None, **ready}
         # What the clone held before the tool began is known now and never again, so this must not be forgotten.

@@ -82,6 +82,13 @@ def test_labels_under_another_name_are_not_ours() -> None:
     assert leftover(listed("/somebody")) is None
 
 
+@pytest.mark.parametrize(("run", "attempt"), [("", ""), ("x", "1"), ("7", "two"), ("-7", "1"), ("9" * 30, "1")])
+def test_labels_that_no_run_of_ours_has_are_not_ours_and_no_error(run: str, attempt: str) -> None:
+    entry = listed(f"/mao-a-{run}-{attempt}")
+    entry["Labels"] |= {"mao.run": run, "mao.attempt": attempt}
+    assert leftover(entry) is None
+
+
 @pytest.mark.parametrize(("code", "words"), [(127, "missing"), (126, "cannot be executed")])
 def test_a_command_that_cannot_start_is_the_tools_error(code: int, words: str) -> None:
     error = start_refused({"State": {"ExitCode": code}}, "said")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.executors.images import digest_of, is_image_id, refusal, split_reference
+from app.executors.images import digest_of, is_image_id, refusal, short_name, split_reference, stored
 from app.models.run import Cause
 
 DIGEST = "sha256:" + "a" * 64
@@ -58,3 +58,27 @@ def test_a_refusal_is_one_sentence_about_the_cause(said: str, words: str) -> Non
     assert error.cause == Cause.IMAGE_MISSING
     assert "group/x:1" in error.message
     assert words in error.message
+
+
+@pytest.mark.parametrize(
+    ("image", "short"),
+    [
+        ("spike", "spike:latest"),
+        ("docker.io/library/spike:1", "spike:1"),
+        ("index.docker.io/group/spike", "group/spike:latest"),
+        ("localhost/spike", "localhost/spike:latest"),
+        (f"docker.io/spike:1@{DIGEST}", f"spike@{DIGEST}"),
+    ],
+)
+def test_two_spellings_of_one_image_are_one_name(image: str, short: str) -> None:
+    assert short_name(image) == short_name(short) == short
+
+
+def test_images_are_read_with_their_names_and_whether_a_container_uses_them() -> None:
+    listed = [
+        {"Id": "sha256:1", "RepoTags": ["spike:1", "docker.io/library/other:2"], "RepoDigests": None, "Size": 5},
+        {"Id": "sha256:2", "RepoTags": ["<none>:<none>"], "RepoDigests": [f"spike@{DIGEST}"], "Size": 6},
+    ]
+    first, second = stored(listed, [{"ImageID": "sha256:2"}])
+    assert (first.names, first.size_bytes, first.is_used) == ({"spike:1", "other:2"}, 5, False)
+    assert (second.names, second.size_bytes, second.is_used) == ({f"spike@{DIGEST}"}, 6, True)

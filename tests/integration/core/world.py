@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from app.clock import utc_now
 from app.errors import StorageFull
-from app.executors.base import Leftover, Observation, Phase, RunRequest, StopMode
+from app.executors.base import Leftover, Observation, Phase, RunRequest, StopMode, StoredImage
 from app.models.run import Run, RunStatus
 from app.models.tool import Tool
 from app.repositories.database import Database
@@ -115,6 +115,15 @@ class Scripted:
 
     def storage(self) -> Path | None:
         return None
+
+    def size(self, handle: str) -> int:
+        return 0
+
+    def images(self) -> list[StoredImage]:
+        return []
+
+    def remove_image(self, image_id: str) -> None:
+        self._before("remove_image")
 
     def gap(self) -> str | None:
         return None

@@ -121,6 +121,18 @@ class AnyExecutor(ExecutorTests):
         assert whole.endswith(b"\n")
         assert list(executor.output(handle, len(whole))) == []
 
+    def test_only_a_backend_with_images_lists_some_and_removing_an_absent_one_is_no_error(
+        self, executor: Executor
+    ) -> None:
+        assert bool(executor.images()) == bool(self.image)
+        executor.remove_image("sha256:" + "0" * 64)
+
+    def test_what_an_attempt_takes_is_a_number_of_bytes(self, executor: Executor) -> None:
+        handle, _ = self.ended(executor, self.request_for("echo something > /tmp/$$"))
+        assert executor.size(handle) >= 0
+        executor.remove(handle)
+        assert executor.size(handle) == 0
+
 
 class RealExecutor(AnyExecutor):
     """Holds for every backend that runs something."""
