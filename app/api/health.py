@@ -6,6 +6,7 @@ from typing import Any
 
 from app.api.blueprint import Blueprint
 from app.api.context import services
+from app.api.errors import RETRY_AFTER_SECONDS
 from app.api.schemas.health import Alive, Readiness
 from app.api.security import public, requires
 
@@ -31,4 +32,6 @@ def is_ready() -> Any:
     """
     systems = {name: {"is_up": is_up, "detail": detail} for name, (is_up, detail) in services().health.check().items()}
     is_ready = all(system["is_up"] for system in systems.values())
-    return {"status": "ready" if is_ready else "not ready", "systems": systems}, 200 if is_ready else 503
+    if is_ready:
+        return {"status": "ready", "systems": systems}
+    return {"status": "not ready", "systems": systems}, 503, {"Retry-After": str(RETRY_AFTER_SECONDS)}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,7 +28,12 @@ _BROKEN_CONSTRAINTS: dict[str, MaoError] = {
     "uq_firings_job_id_due_at": AlreadyExists("This instant has fired already."),
 }
 _MIGRATION_LOCK = 0x4D414F01
+_NAME_BYTES = 63
 _MIGRATION_STEP_SECONDS = 60.0
+_MIGRATION_LOCK_SECONDS = 5.0
+_LOCK_SECONDS = 3.0
+"""How long a statement waits for a lock. One call may have to wait twice, and is to be answered within 10 all the same.
+"""
 _POOL_SECONDS = 3.0
 """How long a transaction waits for a connection of the pool. With the longest wait for the server it stays below 10."""
 
@@ -93,16 +100,19 @@ class Database:
             return self._new_session
 
 
-def connect_arguments(statement_timeout_seconds: float) -> dict[str, Any]:
+def connect_arguments(statement_timeout_seconds: float, lock_timeout_seconds: float = _LOCK_SECONDS) -> dict[str, Any]:
     """Give the driver's options under which a server that vanished or froze is noticed within seconds."""
     return {
+        # One name a process: who waits for a frozen agent's lock finds all of its connections by it.
+        "application_name": f"mao {os.getpid()}@{socket.gethostname()}"[:_NAME_BYTES],
         "connection_factory": connection_factory(statement_timeout_seconds),
         "keepalives_idle": 5,
         "keepalives_interval": 2,
         "keepalives_count": 3,
         "tcp_user_timeout": 8000,
         # The server, too, has to notice that we vanished: a lock of ours would stay for hours.
-        "options": f"-c statement_timeout={int(statement_timeout_seconds * 1000)} -c lock_timeout=5000 -c timezone=UTC"
+        "options": f"-c statement_timeout={int(statement_timeout_seconds * 1000)}"
+        f" -c lock_timeout={int(lock_timeout_seconds * 1000)} -c timezone=UTC"
         " -c tcp_keepalives_idle=5 -c tcp_keepalives_interval=2 -c tcp_keepalives_count=3"
         " -c idle_in_transaction_session_timeout=60000",
     }
@@ -152,7 +162,7 @@ def migrate(url: str) -> None:
     import alembic.config
     import alembic.util
 
-    engine = create_engine(url, connect_args=connect_arguments(_MIGRATION_STEP_SECONDS))
+    engine = create_engine(url, connect_args=connect_arguments(_MIGRATION_STEP_SECONDS, _MIGRATION_LOCK_SECONDS))
     config = alembic.config.Config()
     config.set_main_option("script_location", str(Path(migrations.__file__).parent))
     try:

@@ -54,11 +54,14 @@ class TcpProxy:
 
     def _join(self, near: socket.socket) -> None:
         self._is_open.wait()
-        with suppress(OSError):
+        try:
             far = socket.create_connection(self._target)
-            self._sockets.append(far)
-            threading.Thread(target=self._pump, args=(far, near), daemon=True).start()
-            self._pump(near, far)
+        except OSError:
+            near.close()
+            return
+        self._sockets.append(far)
+        threading.Thread(target=self._pump, args=(far, near), daemon=True).start()
+        self._pump(near, far)
 
     def _pump(self, source: socket.socket, target: socket.socket) -> None:
         with suppress(OSError):
