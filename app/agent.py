@@ -23,8 +23,9 @@ from app.services.delivery import deliver, listen
 from app.services.dispatching import Dispatcher
 from app.services.file_mounts import remove_stray_files
 from app.services.hygiene import sweep
+from app.services.lock_keeping import LockKeeper, hear_of_freed_locks
 from app.services.secrets import sweep_secrets
-from app.services.terms import Life, begin_term
+from app.services.terms import LeaderWatch, Life, begin_term, fence_of
 from app.services.wakeups import Office
 from app.settings import Settings
 from app.wiring import AgentParts, equip
@@ -32,6 +33,7 @@ from app.wiring import AgentParts, equip
 log = logging.getLogger(__name__)
 EXIT_CLOCK_DEAD = 70
 CLONES = "mao.clones"
+LOCKS = "mao.locks"
 PLANS = "mao.plans"
 _WAKE_SECONDS = 1.0
 _CLOCK_DEAD_SECONDS = 60.0
@@ -69,8 +71,11 @@ def _wait_and_lead(parts: AgentParts, stop: threading.Event) -> None:
     try:
         if not office.try_to_lead():
             log.info("Another agent leads; waiting for it to end.")
+            leader = LeaderWatch(parts.database, parts.settings.node)
             while not office.try_to_lead():
-                if stop.wait(_WAKE_SECONDS):
+                if leader.is_silent() and office.dislodge():
+                    log.warning("The agent that led has shown no sign of life, and is dislodged.")
+                elif stop.wait(_WAKE_SECONDS):
                     return
         _lead(parts, office, stop)
     finally:
@@ -81,6 +86,8 @@ def _lead(parts: AgentParts, office: Office, stop: threading.Event) -> None:
     context = _take_office(parts)
     dispatcher = Dispatcher(context, parts.planner)
     clock = Clock(_ticks(context, dispatcher), parts.firing.fire_due)
+    keeper = LockKeeper(context, parts.locks)
+    clock.add(Tick(LOCKS, keeper.pause_seconds, keeper.tick))
     life = Life(context)
     clock.add(Tick("mao.life", 3.0, lambda: life.show(clock.describe())))
     clock.add(Tick("mao.backends", 3.0, life.look))
@@ -90,7 +97,9 @@ def _lead(parts: AgentParts, office: Office, stop: threading.Event) -> None:
         dispatcher.take_over()
         clock.start()
         threading.Thread(target=listen, args=[context], name="notifications", daemon=True).start()
-        _serve(dispatcher, clock, office, stop)
+        freed = [context, parts.locks, keeper, lambda: clock.do_now(LOCKS)]
+        threading.Thread(target=hear_of_freed_locks, args=freed, name="locks", daemon=True).start()
+        _serve(dispatcher, keeper, clock, office, stop)
     finally:
         context.lost.set()
         clock.stop()
@@ -102,7 +111,7 @@ def _take_office(parts: AgentParts) -> AgentContext:
         settings=parts.settings,
         database=parts.database,
         registry=parts.registry,
-        workdirs=parts.workdirs,
+        workdirs=parts.workdirs.fenced(fence_of(parts.database, parts.settings.node, term.epoch)),
         executors=parts.executors,
         installation=term.installation,
         webhook_key=term.webhook_key,
@@ -123,7 +132,7 @@ def _ticks(context: AgentContext, dispatcher: Dispatcher) -> list[Tick]:
     ]
 
 
-def _serve(dispatcher: Dispatcher, clock: Clock, office: Office, stop: threading.Event) -> None:
+def _serve(dispatcher: Dispatcher, keeper: LockKeeper, clock: Clock, office: Office, stop: threading.Event) -> None:
     """Sleep until something is told or a second is over, then do what there is to do; again and again."""
     tended_at = 0.0
     is_news = True
@@ -131,9 +140,12 @@ def _serve(dispatcher: Dispatcher, clock: Clock, office: Office, stop: threading
         if is_news and _without_fail(dispatcher.step):
             clock.do_now(PLANS)
         told = office.wait(_WAKE_SECONDS)
-        is_news = told.is_empty
+        has_moved = False
         for payload in told.runs:
-            is_news |= dispatcher.told(payload)
+            has_moved |= dispatcher.told(payload)
+        is_news = has_moved or told.is_empty
+        if has_moved and keeper.tell():
+            clock.do_now(LOCKS)
         if told.has_jobs:
             clock.look_again()
         if told.has_clones:

@@ -6,6 +6,7 @@ a ticker can be dead while it says that it is running.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 import time
@@ -15,6 +16,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from apscheduler.executors.pool import ThreadPoolExecutor
+from apscheduler.jobstores.base import JobLookupError
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from app.clock import utc_now
@@ -49,7 +51,6 @@ class Clock:
         self._has_news = False
         self._scheduler = BackgroundScheduler(
             timezone="UTC",
-            executors={"default": ThreadPoolExecutor(6)},
             job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
         )
 
@@ -65,6 +66,8 @@ class Clock:
                 next_run_time=utc_now(),
             )
         self._schedule_firing(utc_now())
+        # A thread for each, so that one which hangs holds up no other; leases run out while they wait.
+        self._scheduler.add_executor(ThreadPoolExecutor(len(self._ticks) + _FIRING_INSTANCES))
         self._scheduler.start()
 
     def add(self, tick: Tick) -> None:
@@ -72,8 +75,9 @@ class Clock:
         self._ticks.append(tick)
 
     def do_now(self, name: str) -> None:
-        """Let an internal job come now instead of at its next time."""
-        self._scheduler.modify_job(name, next_run_time=utc_now())
+        """Let an internal job come now instead of at its next time; a clock that was stopped does nothing."""
+        with contextlib.suppress(JobLookupError):
+            self._scheduler.modify_job(name, next_run_time=utc_now())
 
     def stop(self) -> None:
         """Tick no more. What is being done ends by itself: a slow remote must not keep the next term from beginning."""

@@ -10,7 +10,9 @@ from app.models.agent import Agent
 from app.repositories.agents import AgentRepository
 from app.repositories.database import Database
 from app.repositories.etcd import EtcdKv
+from app.repositories.file_store import FileStore
 from app.repositories.listener import RunChanges
+from app.repositories.locks import LockRepository
 from app.repositories.registry import Registry
 from app.services.audit import AuditService
 from app.services.clones import CloneService
@@ -22,9 +24,11 @@ from app.services.jobs import JobService
 from app.services.notifications import NotificationService
 from app.services.plans import Planner
 from app.services.refusals import RefusalService
+from app.services.run_files import FileService
 from app.services.runs import RunService
 from app.services.tokens import TokenService
 from app.services.tools import ToolService
+from app.services.webhooks import WebhookService
 from app.settings import Settings
 
 if TYPE_CHECKING:
@@ -45,6 +49,8 @@ class Services:
     datasets: DatasetService
     clones: CloneService
     runs: RunService
+    files: FileService
+    webhooks: WebhookService
     jobs: JobService
     tokens: TokenService
     notifications: NotificationService
@@ -61,6 +67,7 @@ class AgentParts:
     settings: Settings
     database: Database
     registry: Registry
+    locks: LockRepository
     planner: Planner
     firing: FiringService
     workdirs: Workdirs
@@ -73,6 +80,7 @@ def build(settings: Settings) -> Services:
     registry = Registry(kv)
     planner = Planner(registry, _backends(settings))
     allow_local = settings.git.allow_local
+    files = FileService(database, FileStore(settings.working_environment.filesdir))
     return Services(
         settings=settings,
         tools=ToolService(registry, settings.node, allow_local),
@@ -81,6 +89,8 @@ def build(settings: Settings) -> Services:
         runs=RunService(
             database, planner, RunChanges(database.url, most_waiting=max(settings.api.threads - _FREE_THREADS, 1))
         ),
+        files=files,
+        webhooks=WebhookService(database, files),
         jobs=JobService(database, planner),
         tokens=TokenService(database),
         notifications=NotificationService(registry),
@@ -95,12 +105,13 @@ def equip(settings: Settings) -> AgentParts:
     """Build what the agent needs; the API never loads a container engine's or git's library."""
     from app.repositories.workdirs import Workdirs
 
-    database = _database(settings)
-    registry = Registry(EtcdKv(settings.etcd))
+    database, kv = _database(settings), EtcdKv(settings.etcd)
+    registry = Registry(kv)
     return AgentParts(
         settings=settings,
         database=database,
         registry=registry,
+        locks=LockRepository(kv),
         planner=Planner(registry, _backends(settings)),
         firing=FiringService(database, settings.limits.catch_up_per_minute),
         workdirs=Workdirs(settings.git, settings.working_environment.importdir),

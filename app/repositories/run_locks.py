@@ -41,6 +41,10 @@ class RunLockRepository:
     def __init__(self, session: Session) -> None:
         self._session = session
 
+    def has_any(self) -> bool:
+        """Tell whether any run holds locks or may want some; where none does, this is all that locks cost."""
+        return bool(self._session.scalar(_HAS_ANY))
+
     def holdings(self) -> Sequence[Holding]:
         """Give every run with a lease, in the order of the runs' numbers."""
         return [
@@ -104,6 +108,10 @@ class RunLockRepository:
         )
 
 
+_HAS_ANY = text("""
+    select exists (select from runs where lock_lease is not null)
+        or exists (select from runs where ended_at is null and locks <> '[]'::jsonb)
+""")
 _HOLDINGS = (
     select(Run.id, Run.status, Run.locks, Run.lock_token, Run.lock_lease)
     .where(Run.lock_lease.is_not(None))

@@ -73,9 +73,13 @@ class LockKeeper:
             return self._is_busy
 
     def _look(self) -> None:
+        capacity = capacity_of(self._context)
         with self._context.database.transaction() as session:
-            holdings = RunLockRepository(session).holdings()
-            wanting, room = RunQueue(session).wanting_locks(capacity_of(self._context))
+            runs = RunLockRepository(session)
+            if not (runs.has_any() or self._left_over):
+                return
+            holdings = runs.holdings()
+            wanting, room = RunQueue(session).wanting_locks(capacity)
         self.has_waiting = bool(wanting)
         needed = self._needed(holdings)
         try:

@@ -8,7 +8,7 @@ from typing import Any
 
 from app.errors import Invalid
 from app.executors.selection import choose
-from app.models.names import NAME_PATTERN
+from app.models.names import NAME_PATTERN, checked_name
 from app.models.tool import Profile, Tool
 from app.repositories.registry import Registry
 
@@ -24,11 +24,12 @@ class Planner:
         self._backends = tuple(backends)
 
     def plan(self, tool_name: str, labels: dict[str, str] | None = None) -> dict[str, Any]:
-        """Give the columns that the registry decides: entry, labels, backend, profile and data.
+        """Give the columns that the registry decides: entry, labels, backend, profile, locks and data.
 
         Raises:
             NotFound: no such tool, or no such data set behind its ``data_repo``.
-            Invalid: no backend of this node serves the labels, or the entry asks for an unknown profile.
+            Invalid: no backend of this node serves the labels, or the entry asks for an unknown profile or for a lock
+                whose name is none.
         """
         tool, _ = self._registry.get_tool(tool_name)
         merged = {**tool.labels, **(labels or {})}
@@ -37,6 +38,7 @@ class Planner:
             "labels": merged,
             "backend": choose(merged, self._backends),
             "profile": _profile_of(tool),
+            "locks": sorted({checked_name(lock, "locks") for lock in tool.locks}),
             **self._data_of(tool),
         }
 

@@ -72,4 +72,6 @@ def _environment(context: AgentContext, run: Run, tool: Tool) -> dict[str, str]:
         "MAO_WEBHOOK_ID": webhook,
         "MAO_WEBHOOK_URL": f"{context.settings.api.url}/api/webhooks/runs/{webhook}",
     }
+    if run.lock_token is not None:
+        ours["MAO_LOCK_TOKEN"] = str(run.lock_token)
     return {**tool.env, **(run.parameters.get("env") or {}), **ours}
