@@ -25,6 +25,7 @@ def create_app(settings: Settings | None = None, services: Services | None = Non
 def _configuration(settings: Settings) -> dict[str, Any]:
     return {
         "MAX_CONTENT_LENGTH": settings.limits.body_bytes,
+        "FILE_BYTES": settings.limits.file_bytes,
         "IMPORTDIR": settings.working_environment.importdir,
         "SEND_FILE_MAX_AGE_DEFAULT": 3600,
     }

@@ -15,6 +15,7 @@ from app.api import (
     datasets,
     docs,
     errors,
+    files,
     guard,
     health,
     jobs,
@@ -24,11 +25,14 @@ from app.api import (
     security,
     tokens,
     tools,
+    webhooks,
 )
 
 BLUEPRINTS = (
     tools.blueprint,
     runs.blueprint,
+    files.blueprint,
+    webhooks.blueprint,
     jobs.blueprint,
     datasets.blueprint,
     clones.blueprint,

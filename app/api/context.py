@@ -19,9 +19,11 @@ if TYPE_CHECKING:
     from app.services.jobs import JobService
     from app.services.notifications import NotificationService
     from app.services.refusals import RefusalService
+    from app.services.run_files import FileService
     from app.services.runs import RunService
     from app.services.tokens import TokenService
     from app.services.tools import ToolService
+    from app.services.webhooks import WebhookService
 
 EXTENSION = "mao"
 DESCRIPTION = "mao.openapi"
@@ -41,6 +43,12 @@ class Services(Protocol):
 
     @property
     def runs(self) -> RunService: ...  # noqa: D102
+
+    @property
+    def files(self) -> FileService: ...  # noqa: D102
+
+    @property
+    def webhooks(self) -> WebhookService: ...  # noqa: D102
 
     @property
     def jobs(self) -> JobService: ...  # noqa: D102

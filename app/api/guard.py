@@ -10,6 +10,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 
 from app import log
 from app.api import auditing
+from app.api.uploads import most_bytes
 from app.errors import Invalid, NotFound
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -33,12 +34,12 @@ def _begin() -> None:
 def _refuse_what_nobody_declared() -> None:
     if request.endpoint is None:
         return
-    limit = current_app.config["MAX_CONTENT_LENGTH"]
+    view = current_app.view_functions[request.endpoint]
+    limit = most_bytes(view)
     if (request.content_length or 0) > limit:
         raise RequestEntityTooLarge(f"The body has {request.content_length} bytes; {limit} are allowed.")
     if "\0" in request.path:
         raise NotFound("Nothing has a name with NUL in it.")
-    view = current_app.view_functions[request.endpoint]
     for name, values in request.args.lists():
         if not getattr(view, "takes_query", False):
             raise Invalid("This call takes no arguments.", fields={name: ["Unknown field."]})

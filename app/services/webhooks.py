@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from app.repositories.database import Database, Session
 from app.repositories.runs import RunRepository
 from app.services.run_files import FileService
 from app.services.runs import parse_status
+from app.services.tool_rules import TEXT_LENGTH, line
 
 ACTOR = "webhook"
 KEYS_MOST = 50
@@ -31,6 +33,16 @@ _CAUSES = {
     RunStatus.FAILED: Cause.TOOL_ERROR,
     RunStatus.ABORTED: Cause.CANCELLED,
 }
+
+
+def identification_keys(value: Mapping[str, str]) -> Iterable[str]:
+    """Give the rules that some identification keys break."""
+    if len(value) > KEYS_MOST:
+        yield f"Must be at most {KEYS_MOST}."
+    if any(not name for name in value):
+        yield "A key must have a name."
+    if any(list(line(word)) for word in (*value.keys(), *value.values())):
+        yield f"Each name and value must be one line of at most {TEXT_LENGTH} characters without control characters."
 
 
 def webhook_id(run_id: int, key: str) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,6 +13,7 @@ from app.models.audit import AuditEntry
 from app.models.clone import Clone
 from app.models.dataset import Dataset
 from app.models.event import RunEvent
+from app.models.file import RunFile
 from app.models.job import Firing, Job
 from app.models.run import Run
 from app.models.token import Identity, Permission, Token
@@ -20,6 +22,8 @@ from app.services.figures import Figure
 from app.services.refusals import Counted
 from app.services.runs import OutputPage
 
+CONTENT = Path(__file__)
+"""What every uploaded file holds."""
 NOON = datetime(2024, 2, 29, 12, tzinfo=UTC)
 SECRETS = {
     "secret-of-all": Identity("root", "operator", frozenset(Permission)),
@@ -71,6 +75,17 @@ def a_token(identifier: str) -> Token:
 
 def an_audit_entry(number: int) -> AuditEntry:
     return AuditEntry(id=number, at=NOON, actor="root", action="a.b", target="/api/runs", result="202", details={})
+
+
+def a_file(file_id: str = "a.csv", run_id: int = 1, size_bytes: int = 25) -> RunFile:
+    return RunFile(
+        file_id=file_id,
+        run_id=run_id,
+        size_bytes=size_bytes,
+        sha256="0f" * 32,
+        uploaded_by="root",
+        uploaded_at=NOON,
+    )
 
 
 def a_clone(name: str = "helm", state: str = "READY") -> Clone:
@@ -196,6 +211,32 @@ class Runs(Recorder):
         return {"verdict": "ok", "text": "Report:", "toolImage": "i", "message": {"cron": False}, "spike": None}
 
 
+class Files(Recorder):
+    error: Exception | None = None
+
+    def upload(self, identity: Identity, run_id: int, file_id: str, pieces: Iterable[bytes]) -> RunFile:
+        if self.error:
+            raise self.error
+        sizes = [len(piece) for piece in pieces]
+        self.note("upload", identity, run_id, file_id, sizes)
+        return a_file(file_id, run_id, sum(sizes))
+
+    def list(self, identity: Identity, run_id: int) -> Sequence[RunFile]:
+        return [a_file("a.csv"), a_file("b.csv")]
+
+    def get(self, identity: Identity, run_id: int, file_id: str) -> tuple[RunFile, Path]:
+        return a_file(file_id), CONTENT
+
+
+class Webhooks(Recorder):
+    def update(self, identity: Identity, given_id: str, **values: Any) -> Run:
+        self.note("update", identity, given_id, **values)
+        return a_run(identification_keys=values.get("identification_keys", {}))
+
+    def get_file(self, given_id: str, file_id: str) -> tuple[RunFile, Path]:
+        return a_file(file_id), CONTENT
+
+
 class Jobs(Recorder):
     def schedule(self, identity: Identity, values: dict[str, Any]) -> tuple[Job, bool]:
         self.note("schedule", identity, values)
@@ -301,6 +342,8 @@ def stub_services() -> SimpleNamespace:
         datasets=Entries(Dataset("helm", "https://x/y")),
         clones=Clones(),
         runs=Runs(),
+        files=Files(),
+        webhooks=Webhooks(),
         jobs=Jobs(),
         tokens=Tokens(),
         notifications=Notifications(),

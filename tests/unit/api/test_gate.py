@@ -20,6 +20,8 @@ def address(rule: str) -> str:
         rule.replace("<row:run_id>", "1")
         .replace("<name>", "spike")
         .replace("<job_id>", "spike")
+        .replace("<file_id>", "list.csv")
+        .replace("<webhook_id>", "1-0")
         .replace("<identifier>", "root")
     )
 
