@@ -19,7 +19,8 @@
     │   ├── RegistryDown
     │   ├── DockerDown
     │   ├── RemoteDown
-    │   └── StorageFull
+    │   ├── StorageFull
+    │   └── Superseded
     └── BackendFailed
 
 They know no HTTP status; ``app.api.errors`` holds that table. A message says what was asked for and what stands
@@ -127,6 +128,12 @@ class StorageFull(Unavailable):
     """A disk is too full for what is to be stored."""
 
     system = "disk"
+
+
+class Superseded(Unavailable):
+    """This agent's term of office is over; another one looks after the node."""
+
+    system = "agent"
 
 
 class BackendFailed(MaoError):

@@ -40,6 +40,10 @@ class AgentRepository:
             .values(seen_at=utc_now(), ticks=ticks, systems=systems)
         )
 
+    def find(self, node: str) -> Agent | None:
+        """Give the row of a node's agent, or None where it never had one."""
+        return self._session.get(Agent, node)
+
     def find_latest(self) -> Agent | None:
         """Give the row of the agent that was last seen alive, or None where none ever was."""
         return self._session.scalar(select(Agent).order_by(Agent.seen_at.desc()).limit(1))

@@ -19,6 +19,13 @@ log = logging.getLogger(__name__)
 _RECONNECT_SECONDS = 0.5
 _LEADER_LOCK = 0x4D414F02
 _CHECK_SECONDS = 5.0
+_DISLODGE = """
+    select coalesce(bool_or(pg_terminate_backend(other.pid)), false)
+      from pg_locks held join pg_stat_activity leader on leader.pid = held.pid
+      join pg_stat_activity other using (datname, application_name)
+     where held.locktype = 'advisory' and held.granted and held.classid = 0 and held.objid = %s and held.objsubid = 1
+       and leader.datname = current_database() and other.pid <> pg_backend_pid()
+"""
 
 
 class Channel:
@@ -59,6 +66,13 @@ class Channel:
     def try_to_lead(self) -> bool:
         """Take the lock that one agent holds at a time; it falls with this connection."""
         return self._ask("select pg_try_advisory_lock(%s)", _LEADER_LOCK)
+
+    def dislodge_leader(self) -> bool:
+        """End all connections of the process that holds the lock; give whether there was one.
+
+        All of them, because a process that is frozen in a transaction keeps rows from everybody else.
+        """
+        return self._ask(_DISLODGE, _LEADER_LOCK)
 
     def close(self) -> None:
         """Close the connection."""

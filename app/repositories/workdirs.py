@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import errno
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ from pathlib import Path
 from app.errors import BackendFailed, Conflict, MaoError, WrongState
 from app.models.names import checked_name
 from app.repositories import clone_quarantine, clone_remote
+from app.repositories.clone_fence import Fence
 from app.repositories.clone_locks import CloneLocks
 from app.repositories.clone_remote import RefreshResult
 from app.repositories.clone_repository import GIT_DIRS, Places, Repository
@@ -50,6 +52,13 @@ class Workdirs:
         hidden = self._importdir / GIT_DIRS
         self._git = GitCommand(settings, hidden / ".home")
         self._locks = CloneLocks(hidden, settings.timeout_seconds)
+        self._fence: Fence | None = None
+
+    def fenced(self, fence: Fence) -> Workdirs:
+        """Give the same clones for one term of office: what works in a clone then raises ``Superseded`` after it."""
+        fenced = copy.copy(self)
+        fenced._fence = fence
+        return fenced
 
     def path(self, name: str) -> Path:
         """Give the work tree of the clone ``name``, whether it exists or not.
@@ -209,6 +218,8 @@ class Workdirs:
         places = self._places(name)
         try:
             with self._locks.held(name) as hold:
+                if self._fence is not None:
+                    self._fence.check(self._importdir / GIT_DIRS / f"{name}.term")
                 repository = Repository(self._git, places, hold.descriptor)
                 if hold.was_interrupted:
                     _sweep(places)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 
-from app.errors import MaoError
+from app.errors import MaoError, Superseded
 from app.models.clone import Clone, CloneState
 from app.repositories.clones import CloneRepository
 from app.repositories.runs import RunRepository
@@ -42,6 +42,8 @@ def _clone(context: AgentContext, clone: Clone) -> None:
             clone.name, clone.url, clone.branch or "", progress=_Progress(context, clone.name)
         )
         facts = context.workdirs.state(clone.name)
+    except Superseded:
+        raise
     except MaoError as error:
         log.warning("The data set %s could not be cloned: %s", clone.name, error.message)
         is_there = context.workdirs.exists(clone.name)
@@ -66,6 +68,8 @@ def _settle(context: AgentContext, name: str, state: CloneState, **columns: obje
 def _remove(context: AgentContext, clone: Clone) -> None:
     try:
         context.workdirs.remove(clone.name, is_forced=clone.is_removal_forced)
+    except Superseded:
+        raise
     except MaoError as error:
         with context.database.transaction() as session:
             clones = CloneRepository(session)

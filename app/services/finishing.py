@@ -6,7 +6,7 @@ import logging
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from app.errors import MaoError, Unavailable
+from app.errors import MaoError, Superseded, Unavailable
 from app.executors.outcomes import Outcome
 from app.models.run import Cause, Run, RunStatus
 from app.models.tool import OnSpike, Publish
@@ -115,6 +115,8 @@ def set_aside(context: AgentContext, run: Run, settled: Settlement) -> None:
     try:
         if context.workdirs.quarantine(run.clone, run.baseline_tree, run.id):
             settled.quarantine = f"quarantine/{run.id}"
+    except Superseded:
+        raise
     except MaoError as error:
         log.warning("The files of run %s could not be set aside: %s", run.id, error.message)
         settled.is_unsettled = True

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import secrets
+import time
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -10,10 +12,12 @@ from app.clock import utc_now
 from app.errors import Unavailable
 from app.executors.base import Executor
 from app.repositories.agents import AgentRepository
+from app.repositories.clone_fence import Fence
 from app.repositories.clones import CloneRepository
 from app.repositories.database import Database
 from app.services.agent_context import AgentContext
 
+SILENCE_SECONDS = 15.0
 _STALE = timedelta(seconds=10)
 
 
@@ -33,6 +37,37 @@ def begin_term(database: Database, node: str) -> Term:
         CloneRepository(session).forget_interrupted()
         ours = agents.installation()
         return Term(ours.identifier, ours.webhook_key, agents.take_over(node))
+
+
+def fence_of(database: Database, node: str, epoch: int) -> Fence:
+    """Give what keeps the agent of this epoch out of the clones once another one has taken over the node."""
+
+    def is_current() -> bool:
+        with database.transaction() as session:
+            agent = AgentRepository(session).find(node)
+        return agent is not None and agent.epoch == epoch
+
+    # Not the epoch, because a database that was put back to an older state gives epochs again.
+    return Fence(secrets.token_hex(8), is_current)
+
+
+class LeaderWatch:
+    """Watches the node's leading agent for one that waits. An unchanged sign of life counts, and no clock but ours."""
+
+    def __init__(self, database: Database, node: str) -> None:
+        self._database = database
+        self._node = node
+        self._seen_at: datetime | None = None
+        self._unchanged_since = time.monotonic()
+
+    def is_silent(self) -> bool:
+        """Tell whether the leader has shown no sign of life for as long as we watch, and long enough."""
+        with self._database.transaction() as session:
+            agent = AgentRepository(session).find(self._node)
+        seen_at = agent.seen_at if agent else None
+        if seen_at != self._seen_at:
+            self._seen_at, self._unchanged_since = seen_at, time.monotonic()
+        return time.monotonic() - self._unchanged_since > SILENCE_SECONDS
 
 
 class Life:

@@ -39,6 +39,10 @@ class Office:
         """Take the lock, if no other agent holds it."""
         return self._channel.try_to_lead()
 
+    def dislodge(self) -> bool:
+        """End the connections of the agent that holds the lock; give whether there was one."""
+        return self._channel.dislodge_leader()
+
     def check(self) -> None:
         """Make sure that the connection, and with it the lock, is still there."""
         self._channel.check()

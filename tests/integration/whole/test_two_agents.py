@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import time
 from typing import Any
 
@@ -36,6 +37,38 @@ def test_when_the_working_agent_is_killed_the_other_takes_over_and_starts_nothin
     run = product.final(run_id)
     assert (run["exitCode"], product.output(run_id)) == (7, EXPECTED)
     assert sorted(_starts(engine, product, began)) == sorted([str(run_id), str(later)])
+
+
+def test_an_agent_that_is_frozen_is_dislodged_and_does_no_harm_when_it_wakes(
+    product: Product, image: str, engine: Any
+) -> None:
+    began = time.time()
+    product.start_api()
+    first = product.start_agent()
+    product.add_tool("count", image, COUNTING)
+    product.add_tool("quick", image, ["true"])
+    product.until(lambda: "leads node" in (product.folder / "agent-0.log").read_text(), "the first agent leads")
+    product.start_agent()
+    waiting = product.folder / "agent-1.log"
+    product.until(lambda: "Another agent leads" in waiting.read_text(), "the second agent waits")
+    run_id = product.submit("count")
+    product.until(lambda: b"line 3\n" in product.output(run_id), "the first agent works")
+    first.send_signal(signal.SIGSTOP)
+    try:
+        product.until(
+            lambda: "is dislodged" in waiting.read_text(), "the second agent takes over", 2 * TAKEOVER_SECONDS
+        )
+        later = product.submit("quick")
+        assert product.final(later)["status"] == "SUCCEEDED"
+    finally:
+        first.send_signal(signal.SIGCONT)
+    run = product.final(run_id)
+    assert (run["exitCode"], product.output(run_id)) == (7, EXPECTED)
+    product.until(
+        lambda: "The term of office is over" in (product.folder / "agent-0.log").read_text(), "the first one notices"
+    )
+    assert product.final(product.submit("quick"))["status"] == "SUCCEEDED"
+    assert sorted(_starts(engine, product, began)) == sorted([str(run_id), str(later), str(later + 1)])
 
 
 def test_an_agent_that_is_told_to_stop_leaves_its_runs_to_the_next(product: Product, image: str, engine: Any) -> None:
