@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -134,6 +134,18 @@ class Client:
             before, cursor = cursor, page.get("next")
             if cursor is None or len(items) >= limit:
                 return Listing(items[:limit], cursor is not None or len(items) > limit)
+            if cursor == before:
+                raise ServerFailed(f"The server's list at {path} does not end.")
+
+    def each(self, path: str, query: Mapping[str, Any] | None = None) -> Iterator[Json]:
+        """Give every item of a list, however long it is, and hold one page at a time."""
+        cursor: object = None
+        while True:
+            page = self.get(path, {**(query or {}), "limit": PAGE_ITEMS, "cursor": cursor}).json
+            yield from items_of(page)
+            before, cursor = cursor, page.get("next")
+            if cursor is None:
+                return
             if cursor == before:
                 raise ServerFailed(f"The server's list at {path} does not end.")
 

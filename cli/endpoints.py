@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from urllib.parse import quote
@@ -47,6 +48,23 @@ class Server:
     def revoke_token(self, identifier: str) -> None:
         """Make a token worthless."""
         self._client.send("DELETE", f"/api/security/tokens/{_segment(identifier)}")
+
+    def rotate_token(self, identifier: str, overlap_seconds: int) -> Json:
+        """Give a token a new secret, which the answer holds, this once."""
+        body = {"overlapSeconds": overlap_seconds}
+        return self._client.send("POST", f"/api/security/tokens/{_segment(identifier)}/rotate", body=body).json
+
+    def list_tokens(self, limit: int) -> Listing:
+        """List the tokens, without their secrets."""
+        return self._client.list("/api/security/tokens", limit)
+
+    def list_audit_log(self, limit: int, query: Json) -> Listing:
+        """List entries of the audit log, the newest first; ``query`` may hold actor, action, target, from and to."""
+        return self._client.list("/api/audit-log", limit, query)
+
+    def each_of_audit_log(self, query: Json) -> Iterator[Json]:
+        """Give every entry of the audit log, the newest first."""
+        return self._client.each("/api/audit-log", query)
 
     # The registry: tools and data sets.
 

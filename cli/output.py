@@ -38,8 +38,11 @@ class Printer:
         self._stream = stream
         self.form = form
 
-    def items(self, items: Sequence[Json], columns: Mapping[str, str]) -> None:
-        """Print a list. ``columns`` maps the keys that tables and CSV show to a table's headings; JSON has all keys."""
+    def items(self, items: Iterable[Json], columns: Mapping[str, str]) -> None:
+        """Print a list. ``columns`` maps the keys that tables and CSV show to a table's headings; JSON has all keys.
+
+        CSV and JSON lines are written item by item, so that they can be longer than the memory.
+        """
         match self.form:
             case Format.TABLE:
                 rows = [[_cell(item.get(key)) for key in columns] for item in items]

@@ -60,3 +60,18 @@ def parse_deadline(text: str, option: str) -> str:
             f"'{text}' for {option} is neither an instant with a zone (2027-01-01T00:00Z) nor {LENGTH_RULE}."
         )
     return (now() + timedelta(seconds=parse_length(text, option))).replace(microsecond=0).isoformat()
+
+
+def parse_past(text: str, option: str) -> str:
+    """Read an instant, or a length of time before now, given with ``option``, and give the instant in ISO form.
+
+    Raises:
+        WrongUse: the text is neither.
+    """
+    if at := parse_instant(text):
+        return at.isoformat()
+    if not _LENGTH.fullmatch(text):
+        raise WrongUse(
+            f"'{text}' for {option} is neither an instant with a zone (2026-01-01T00:00Z) nor {LENGTH_RULE}."
+        )
+    return (now() - timedelta(seconds=parse_length(text, option))).isoformat()

@@ -99,7 +99,7 @@ def _target() -> str:
     for name in SECRET_ARGUMENTS:
         if secret := (request.view_args or {}).get(name):
             path = path.replace(str(secret), "***")
-    return quote(path, safe="/:@", errors="replace")[:_TARGET_SHOWN]
+    return quote(path, safe="/:@*", errors="replace")[:_TARGET_SHOWN]
 
 
 def _asked() -> dict[str, Any]:

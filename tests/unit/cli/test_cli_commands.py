@@ -49,8 +49,9 @@ def test_the_commands_are_those_that_the_documentation_promises() -> None:
         "dataset": "get add remove clone list-local remove-local",
         "run": "list get output wait stop",
         "job": "get pause resume remove firings",
-        "token": "whoami create revoke",
+        "token": "whoami create list rotate revoke",
         "notification": "get",
+        "audit": "get",
     }
     expected = {(noun, verb) for noun, verbs in promised.items() for verb in verbs.split()}
     assert {path for path, _ in walk(root)} == expected | {("doctor",), ("completion",)}

@@ -9,6 +9,7 @@ import pytest
 import cli.times
 from cli.exits import Exit
 from tests.unit.cli.conftest import Reply, Run, StubServer
+from tests.unit.cli.samples import a_page
 
 SECRET = "mao_ci_" + "x" * 43
 PATH = "/api/security/tokens/ci"
@@ -60,3 +61,21 @@ def test_create_of_more_than_one_holds_is_refused(maoctl: Run, server: StubServe
 def test_revoke_says_so(maoctl: Run, server: StubServer) -> None:
     server.on("DELETE", PATH, Reply(204))
     assert maoctl("token", "revoke", "ci").out == "Token 'ci' is revoked.\n"
+
+
+def test_list_shows_each_token_with_its_last_use(maoctl: Run, server: StubServer) -> None:
+    ci = {"identifier": "ci", "owner": "us", "permissions": ["job_submit"], "lastUsedTime": "2026-11-22T03:00:00Z"}
+    server.on("GET", "/api/security/tokens", Reply(values=a_page(ci)))
+    assert "2026-11-22 03:00 UTC" in maoctl("token", "list").out
+    assert maoctl("token", "list", "-o", "json").json == [ci]
+
+
+@pytest.mark.parametrize(("options", "seconds"), [([], 0), (["--overlap", "1h"], 3600)])
+def test_rotate_prints_the_new_token_alone_on_stdout(
+    maoctl: Run, server: StubServer, options: list[str], seconds: int
+) -> None:
+    server.on("POST", f"{PATH}/rotate", Reply(200, {"identifier": "ci", "token": SECRET}))
+    result = maoctl("token", "rotate", "ci", *options)
+    assert (result.exit, result.out) == (Exit.DONE, f"{SECRET}\n")
+    assert SECRET not in result.err
+    assert server.bodies("POST") == [{"overlapSeconds": seconds}]
