@@ -11,7 +11,18 @@ from app.api.blueprint import Blueprint
 from app.api.context import identity, services
 from app.api.pages import page
 from app.api.schemas.base import NoBody
-from app.api.schemas.jobs import FiringPage, FiringQuery, JobPage, JobQuery, JobSchema, JobView, NewJob, Pause
+from app.api.schemas.job_answers import AnswerSchema, PreviewCount, PreviewSchema, Unstored, WhyQuery
+from app.api.schemas.jobs import (
+    FiringPage,
+    FiringQuery,
+    JobChange,
+    JobPage,
+    JobQuery,
+    JobSchema,
+    JobView,
+    NewJob,
+    Pause,
+)
 from app.api.security import Changes, requires
 from app.models.token import Permission
 
@@ -63,6 +74,47 @@ def get_job(job_id: str) -> Any:
     return JobView(*services().jobs.get(identity(), job_id))
 
 
+@blueprint.route("/<job_id>", methods=["PATCH"])
+@requires(*SCHEDULERS, changes=Changes.POSTGRES)
+@blueprint.arguments(JobChange, example={"zone": "Europe/Athens", "jitterSeconds": 600})
+@blueprint.response(200, JobSchema)
+@blueprint.alt_response(404, "NOT_FOUND")
+def change_job(values: dict[str, Any], job_id: str) -> Any:
+    """Change only what the body names. Where the schedule stays, so does the next instant."""
+    services().jobs.change(identity(), job_id, values)
+    return JobView(*services().jobs.get(identity(), job_id))
+
+
+@blueprint.route("/preview", methods=["POST"])
+@requires(*READERS, changes=Changes.NOTHING)
+@blueprint.arguments(PreviewCount, location="query")
+@blueprint.arguments(Unstored, example={"schedule": "daily", "timeOfDay": "02:30", "zone": "Europe/Athens"})
+@blueprint.response(200, PreviewSchema)
+def preview_schedule(query: dict[str, Any], values: dict[str, Any]) -> Any:
+    """Show when a schedule would be due, without storing anything."""
+    return services().jobs.preview_unstored(values, query["count"])
+
+
+@blueprint.route("/<job_id>/preview")
+@requires(*READERS)
+@blueprint.arguments(PreviewCount, location="query")
+@blueprint.response(200, PreviewSchema)
+@blueprint.alt_response(404, "NOT_FOUND")
+def preview_job(query: dict[str, Any], job_id: str) -> Any:
+    """Show when a job is due next, in UTC and by the clock of its zone, and when it fires."""
+    return services().jobs.preview(identity(), job_id, query["count"])
+
+
+@blueprint.route("/<job_id>/why")
+@requires(*READERS)
+@blueprint.arguments(WhyQuery, location="query")
+@blueprint.response(200, AnswerSchema)
+@blueprint.alt_response(404, "NOT_FOUND")
+def explain_job(query: dict[str, Any], job_id: str) -> Any:
+    """Tell why a job ran, or did not run, at an instant."""
+    return services().jobs.why(identity(), job_id, query["at"])
+
+
 @blueprint.route("/<job_id>", methods=["DELETE"])
 @requires(*SCHEDULERS, changes=Changes.POSTGRES)
 @blueprint.response(204)
@@ -78,8 +130,8 @@ def remove_job(job_id: str) -> None:
 @blueprint.response(200, JobSchema)
 @blueprint.alt_response(404, "NOT_FOUND")
 def pause_job(values: dict[str, Any], job_id: str) -> Any:
-    """Pause a job; each instant that passes is recorded with the reason."""
-    services().jobs.pause(identity(), job_id, values["reason"])
+    """Pause a job, perhaps until an instant; each instant that passes is recorded with the reason."""
+    services().jobs.pause(identity(), job_id, values["reason"], values["until"])
     return JobView(*services().jobs.get(identity(), job_id))
 
 

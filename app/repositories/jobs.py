@@ -132,9 +132,11 @@ class JobRepository:
         given = (Firing.not_before.is_not(None), Firing.recorded_at <= now)
         return self._session.scalar(select(Firing.not_before).where(*given).order_by(Firing.not_before.desc()).limit(1))
 
-    def firing_near(self, job_id: str, first: datetime, until: datetime) -> Firing | None:
+    def first_firing(self, job_id: str, first: datetime, until: datetime | None = None) -> Firing | None:
         """Give the first firing whose instant is at ``first`` or later, and before ``until``."""
-        wanted = (Firing.job_id == job_id, Firing.due_at >= first, Firing.due_at < until)
+        wanted = [Firing.job_id == job_id, Firing.due_at >= first]
+        if until is not None:
+            wanted.append(Firing.due_at < until)
         return self._session.scalar(select(Firing).where(*wanted).order_by(Firing.due_at).limit(1))
 
     def firings(self, job_id: str, *, after: datetime | None = None, limit: int = 100) -> Sequence[Firing]:

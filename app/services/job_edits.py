@@ -9,7 +9,7 @@ from app.errors import Invalid
 from app.models.job import Job, MisfirePolicy, OverlapPolicy
 from app.services.occurrences import moved_to, next_after, parse_schedule
 from app.services.policies import Fate, given_up
-from app.services.turns import first_after, jitter_of, offset_of, pending_instant, turn_of
+from app.services.turns import check_usable, first_after, jitter_of, offset_of, pending_instant, turn_of
 
 DEFAULTS: dict[str, Any] = {
     "parameters": {},
@@ -51,7 +51,7 @@ def changed_columns(job: Job, values: dict[str, Any], now: datetime) -> dict[str
     return columns
 
 
-def preview_job(values: dict[str, Any], now: datetime) -> Job:
+def unstored_job(values: dict[str, Any], now: datetime) -> Job:
     """Give a job that is stored nowhere, made of the ``values`` of one that might be scheduled.
 
     Raises:
@@ -94,8 +94,7 @@ def resume(job: Job, now: datetime) -> list[Fate]:
     Raises:
         Invalid: its schedule cannot be used.
     """
-    if not job.is_once:
-        parse_schedule(job.trigger, None, job.zone)
+    check_usable(job)
     asleep: list[Fate] = []
     if job.paused_at is not None:
         end = now if job.paused_until is None else min(now, job.paused_until - timedelta.resolution)

@@ -17,6 +17,8 @@ from app.repositories.jobs import JobRepository, NewFiring
 from app.services import job_edits
 from app.services.plans import Planner
 from app.services.policies import Fate
+from app.services.previews import Preview, preview_of
+from app.services.why import Answer, explain, known_of
 
 INTERNAL_PREFIX = "mao."
 
@@ -142,6 +144,35 @@ class JobService:
             job.updated_at = now
             jobs.announce()
             return job
+
+    def preview(self, identity: Identity, job_id: str, count: int) -> Preview:
+        """Give the next instants of a job, at most ``count``.
+
+        Raises:
+            NotFound: there is no such job in reach.
+            Invalid: its schedule cannot be used.
+        """
+        return preview_of(self.get(identity, job_id)[0], utc_now(), count)
+
+    def preview_unstored(self, values: dict[str, Any], count: int) -> Preview:
+        """Give the next instants, at most ``count``, that a job would have if it were scheduled with ``values``.
+
+        Raises:
+            Invalid: the schedule, the instant or the zone breaks a rule.
+        """
+        now = utc_now()
+        return preview_of(job_edits.unstored_job(values, now), now, count)
+
+    def why(self, identity: Identity, job_id: str, at: datetime) -> Answer:
+        """Tell what a job did at an instant, and why. A naive ``at`` is read off the clock of the job's zone.
+
+        Raises:
+            NotFound: there is no such job in reach.
+            Invalid: its schedule cannot be used.
+        """
+        with self._database.transaction() as session:
+            job = JobRepository(session).get(job_id, owner=reach_of(identity))
+            return explain(known_of(session, job, at), utc_now())
 
     def firings(
         self, identity: Identity, job_id: str, *, after: datetime | None = None, limit: int = 100

@@ -10,10 +10,11 @@ import hashlib
 from datetime import datetime, timedelta
 
 from app.models.job import Job
-from app.services.occurrences import Schedule, due_between, next_after, upcoming
+from app.services.occurrences import Schedule, due_between, next_after, parse_schedule, upcoming
 
 _HASHED_BYTES = 8
 _BEFORE = timedelta.resolution
+_MINUTE = timedelta(minutes=1)
 
 
 def offset_of(job_id: str, jitter_seconds: int) -> timedelta:
@@ -54,6 +55,33 @@ def passed(job: Job, until: datetime, limit: int) -> list[datetime]:
     if pending is None or pending > until:
         return []
     return [pending] if job.is_once else due_between(_schedule(job), pending, until, limit)
+
+
+def instant_at(job: Job, minute: datetime) -> datetime | None:
+    """Give the instant of the schedule that falls into the minute which begins at ``minute``, or whose turn does."""
+    jitter, width = jitter_of(job), _MINUTE - _BEFORE
+    for begin in dict.fromkeys([minute, minute - jitter]):
+        found = first_after(job, begin - _BEFORE)
+        if found is not None and found <= begin + width:
+            return found
+    return None
+
+
+def last_before(job: Job, first: datetime, before: datetime) -> datetime | None:
+    """Give the last instant of the schedule from ``first`` on and strictly before ``before``, or None."""
+    if job.is_once:
+        at = datetime.fromisoformat(job.trigger)
+        return at if first <= at < before else None
+    return next(iter(due_between(_schedule(job), first, before - _BEFORE, 1)), None)
+
+
+def check_usable(job: Job) -> None:
+    """Check that the schedule of a stored job can still be read.
+
+    Raises:
+        Invalid: it cannot; its zone left the list, say.
+    """
+    parse_schedule("daily" if job.is_once else job.trigger, None, job.zone)
 
 
 def next_instants(job: Job, now: datetime, count: int) -> list[datetime]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -19,12 +19,15 @@ from app.models.run import Run
 from app.models.token import Identity, Permission, Token
 from app.models.tool import Tool
 from app.services.figures import Figure
+from app.services.previews import Coming, Preview
 from app.services.refusals import Counted
 from app.services.runs import OutputPage
+from app.services.why import Answer
 
 CONTENT = Path(__file__)
 """What every uploaded file holds."""
 NOON = datetime(2024, 2, 29, 12, tzinfo=UTC)
+NEPAL = timezone(timedelta(hours=5, minutes=45))
 SECRETS = {
     "secret-of-all": Identity("root", "operator", frozenset(Permission)),
     "secret-of-none": Identity("reader", "stranger", frozenset()),
@@ -58,7 +61,13 @@ def a_run(number: int = 1, **changes: Any) -> Run:
 
 def a_job(name: str = "spike", **changes: Any) -> Job:
     known = {"id": name, "tool": "spike", "trigger": "0 0 * * *", "zone": "UTC", "is_once": False, "created_at": NOON}
-    return Job(**{**known, "parameters": {"timeout_seconds": 60}, **changes})
+    times = {"next_run_at": NOON, "jitter_seconds": 0}
+    return Job(**{**known, **times, "parameters": {"timeout_seconds": 60}, **changes})
+
+
+def a_firing(day: int) -> Firing:
+    at = NOON.replace(day=day)
+    return Firing(due_at=at, recorded_at=at, outcome="fired", reason="due", run_id=1)
 
 
 def a_token(identifier: str) -> Token:
@@ -257,8 +266,26 @@ class Jobs(Recorder):
     def remove(self, identity: Identity, job_id: str) -> None:
         self.note("remove", identity, job_id)
 
-    def pause(self, identity: Identity, job_id: str, reason: str) -> Job:
-        self.note("pause", identity, job_id, reason)
+    def change(self, identity: Identity, job_id: str, values: dict[str, Any]) -> Job:
+        self.note("change", identity, job_id, values)
+        return a_job()
+
+    def preview(self, identity: Identity, job_id: str, count: int) -> Preview:
+        self.note("preview", identity, job_id, count)
+        return Preview(a_job(zone="Asia/Kathmandu"), 7, [Coming(NOON, NOON.astimezone(NEPAL), NOON, is_paused=False)])
+
+    def preview_unstored(self, values: dict[str, Any], count: int) -> Preview:
+        self.note("preview_unstored", values, count)
+        return Preview(a_job(), 0, [])
+
+    def why(self, identity: Identity, job_id: str, at: datetime) -> Answer:
+        self.note("why", identity, job_id, at)
+        return Answer(
+            job_id, NOON, NOON.astimezone(NEPAL), "fired", "It was due.", NOON, a_firing(29), "FAILED", None, None
+        )
+
+    def pause(self, identity: Identity, job_id: str, reason: str, until: datetime | None = None) -> Job:
+        self.note("pause", identity, job_id, reason, until)
         return a_job()
 
     def resume(self, identity: Identity, job_id: str) -> Job:
@@ -269,8 +296,7 @@ class Jobs(Recorder):
         self, identity: Identity, job_id: str, *, after: datetime | None = None, limit: int = 100
     ) -> Sequence[Firing]:
         self.note("firings", job_id, after=after, limit=limit)
-        days = [NOON.replace(day=day) for day in (29, 28)]
-        known = [Firing(due_at=day, recorded_at=day, outcome="fired", reason="due", run_id=1) for day in days]
+        known = [a_firing(29), a_firing(28)]
         return [firing for firing in known if after is None or firing.due_at < after][:limit]
 
 

@@ -24,7 +24,7 @@ def description(nobody: FlaskClient) -> dict[str, Any]:
 
 
 def operations(description: dict[str, Any]) -> dict[tuple[str, str], dict[str, Any]]:
-    methods = ("get", "post", "put", "delete")
+    methods = ("get", "post", "put", "patch", "delete")
     return {
         (method, path): item[method]
         for path, item in description["paths"].items()
