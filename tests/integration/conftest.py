@@ -18,6 +18,7 @@ import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
@@ -116,18 +117,31 @@ def template_database(postgres_server: PostgresAddress) -> Iterator[str]:
     _execute(postgres_server, f'drop database "{name}" with (force)')
 
 
+@contextmanager
+def _a_database(server: PostgresAddress, template: str) -> Iterator[str]:
+    name = f"mao_test_{secrets.token_hex(4)}"
+    _execute(server, f'create database "{name}" template "{template}"')
+    yield name
+    _execute(server, f'drop database "{name}" with (force)')
+
+
 @pytest.fixture
 def database_name(postgres_server: PostgresAddress, template_database: str) -> Iterator[str]:
     """The name of a migrated database that this test has for itself."""
-    name = f"mao_test_{secrets.token_hex(4)}"
-    _execute(postgres_server, f'create database "{name}" template "{template_database}"')
-    yield name
-    _execute(postgres_server, f'drop database "{name}" with (force)')
+    with _a_database(postgres_server, template_database) as name:
+        yield name
 
 
 @pytest.fixture
 def database_url(postgres_server: PostgresAddress, database_name: str) -> str:
     return database_url_of(postgres_server, database_name)
+
+
+@pytest.fixture
+def other_database_url(postgres_server: PostgresAddress, template_database: str) -> Iterator[str]:
+    """The database of a second node."""
+    with _a_database(postgres_server, template_database) as name:
+        yield database_url_of(postgres_server, name)
 
 
 @pytest.fixture(scope="session")

@@ -166,7 +166,7 @@ class World:
         self._settings = load(given, self._instance)
 
     def begin(self) -> tuple[AgentContext, Dispatcher]:
-        term = begin_term(self.database, "n")
+        term = begin_term(self.database, self._settings.node)
         context = AgentContext(
             settings=self._settings,
             database=self.database,
