@@ -185,9 +185,25 @@ class Server:
         answer = self._client.send("POST", "/api/jobs", body=body)
         return answer.json, answer.status == 201
 
-    def pause_job(self, job_id: str, reason: str) -> Json:
-        """Stop a job from firing."""
-        return self._client.send("POST", f"/api/jobs/{_segment(job_id)}/pause", body={"reason": reason}).json
+    def change_job(self, job_id: str, body: Json) -> Json:
+        """Change what ``body`` names of a job."""
+        return self._client.send("PATCH", f"/api/jobs/{_segment(job_id)}", body=body).json
+
+    def preview_job(self, job_id: str, count: int) -> Json:
+        """Give the next instants of a job."""
+        return self._client.get(f"/api/jobs/{_segment(job_id)}/preview", {"count": count}).json
+
+    def preview_schedule(self, body: Json, count: int) -> Json:
+        """Give the next instants of a schedule that is not stored."""
+        return self._client.send("POST", "/api/jobs/preview", query={"count": count}, body=body).json
+
+    def explain_job(self, job_id: str, at: str) -> Json:
+        """Give why a job ran or did not run at an instant, or at a local time of its zone."""
+        return self._client.get(f"/api/jobs/{_segment(job_id)}/why", {"at": at}).json
+
+    def pause_job(self, job_id: str, body: Json) -> Json:
+        """Stop a job from firing; ``body`` may hold the reason and the end."""
+        return self._client.send("POST", f"/api/jobs/{_segment(job_id)}/pause", body=body).json
 
     def resume_job(self, job_id: str) -> Json:
         """Let a paused job fire again."""

@@ -13,11 +13,11 @@ from cli.commands.job import COLUMNS, next_firing
 from cli.commands.tool import tool
 from cli.errors import Refused
 from cli.exits import is_final
+from cli.job_options import job_options, job_values
 from cli.session import Session
 from cli.verbs import (
     command_argument,
     env_option,
-    length_option,
     limit_option,
     name_argument,
     publish_option,
@@ -39,36 +39,18 @@ JOBS_LOOKED_AT = 500
 @name_argument
 @click.argument("when", metavar="{daily,weekly,monthly,CRONTAB}")
 @command_argument
-@click.option("--at", "time_of_day", metavar="HH:MM", help="Time of day of daily, weekly and monthly; else 00:00.")
-@click.option("--zone", help="Time zone, as in Europe/Zurich; else UTC.")
-@click.option("--misfire", type=click.Choice(["last", "all", "none"]), help="Which missed instants are made up for.")
-@length_option("--max-age", "max_age_seconds", "Make up for no instant that is older.")
-@click.option("--overlap", type=click.Choice(["skip", "queue", "replace"]), help="If the run before is not over yet.")
+@job_options
 @click.option("--id", "job_id", help="The job's id; else the tool's name.")
-@click.option("--description", help="Why the job is there.")
 @env_option
 @publish_option
 @run_timeout_option
-def schedule_tool(
-    session: Session,
-    name: str,
-    when: str,
-    time_of_day: str | None,
-    zone: str | None,
-    misfire: str | None,
-    max_age_seconds: int | None,
-    overlap: str | None,
-    job_id: str | None,
-    description: str | None,
-    **parameters: Any,
-) -> None:
+def schedule_tool(session: Session, name: str, when: str, job_id: str | None, **options: Any) -> None:
     """Schedule a tool; a job that has this id already is changed.
 
     The time is a word, the five fields of a crontab line quoted as one argument, or one instant with a zone.
     """
-    options = {"timeOfDay": time_of_day, "zone": zone, "misfire": misfire, "maxAgeSeconds": max_age_seconds}
-    more = {"overlap": overlap, "id": job_id, "description": description, "parameters": run_parameters(**parameters)}
-    job, is_new = session.server.put_job({"tool": name, **schedule(when), **given(options | more)})
+    values = job_values(options) | {"id": job_id, "parameters": run_parameters(**options)}
+    job, is_new = session.server.put_job({"tool": name, **schedule(when), **given(values)})
     session.printer.message(f"Job '{job.get('id')}' is {'new' if is_new else 'changed'}; {next_firing(job)}.", job)
 
 

@@ -48,7 +48,7 @@ def test_the_commands_are_those_that_the_documentation_promises() -> None:
         "tool": "get add remove run schedule stop list-scheduled",
         "dataset": "get add remove clone list-local remove-local",
         "run": "list get output wait stop",
-        "job": "get pause resume remove firings",
+        "job": "get edit preview why pause resume remove firings",
         "token": "whoami create list rotate revoke",
         "notification": "get",
         "audit": "get",
