@@ -18,6 +18,7 @@ from app import log as logging_setup
 from app.errors import DatabaseDown, Unavailable
 from app.scheduler import Clock, Tick
 from app.services.agent_context import AgentContext
+from app.services.cleaning import Cleaner
 from app.services.clone_work import work_on_clones
 from app.services.delivery import deliver, listen
 from app.services.dispatching import Dispatcher
@@ -88,6 +89,9 @@ def _lead(parts: AgentParts, office: Office, stop: threading.Event) -> None:
     clock = Clock(_ticks(context, dispatcher), parts.firing.fire_due)
     keeper = LockKeeper(context, parts.locks)
     clock.add(Tick(LOCKS, keeper.pause_seconds, keeper.tick))
+    cleaner = Cleaner(context, parts.retention)
+    clock.add(Tick("mao.retention", 3600.0, cleaner.remove_expired, first_after_seconds=300.0))
+    clock.add(Tick("mao.gc", 86_400.0, cleaner.collect_garbage, first_after_seconds=600.0))
     life = Life(context)
     clock.add(Tick("mao.life", 3.0, lambda: life.show(clock.describe())))
     clock.add(Tick("mao.backends", 3.0, life.look))

@@ -31,11 +31,12 @@ _FIRING_INSTANCES = 3
 
 @dataclass(frozen=True)
 class Tick:
-    """An internal job: its name (``mao.`` something), how often it comes, and what it does."""
+    """An internal job: its name (``mao.`` something), how often it comes, what it does, and how soon it first does."""
 
     name: str
     every_seconds: float
     work: Callable[[], object]
+    first_after_seconds: float = 0.0
 
 
 class Clock:
@@ -55,7 +56,7 @@ class Clock:
         )
 
     def start(self) -> None:
-        """Begin to tick; everything is done once at once."""
+        """Begin to tick; everything is done once at once, unless it is to wait first."""
         for tick in self._ticks:
             self._scheduler.add_job(
                 self._run,
@@ -63,7 +64,7 @@ class Clock:
                 [tick.name, tick.work],
                 seconds=tick.every_seconds,
                 id=tick.name,
-                next_run_time=utc_now(),
+                next_run_time=utc_now() + timedelta(seconds=tick.first_after_seconds),
             )
         self._schedule_firing(utc_now())
         # A thread for each, so that one which hangs holds up no other; leases run out while they wait.

@@ -24,6 +24,7 @@ from app.services.jobs import JobService
 from app.services.notifications import NotificationService
 from app.services.plans import Planner
 from app.services.refusals import RefusalService
+from app.services.retention import RetentionService
 from app.services.run_files import FileService
 from app.services.runs import RunService
 from app.services.tokens import TokenService
@@ -72,6 +73,7 @@ class AgentParts:
     firing: FiringService
     workdirs: Workdirs
     executors: dict[str, Executor]
+    retention: RetentionService
 
 
 def build(settings: Settings) -> Services:
@@ -116,6 +118,9 @@ def equip(settings: Settings) -> AgentParts:
         firing=FiringService(database, settings.limits.catch_up_per_minute),
         workdirs=Workdirs(settings.git, settings.working_environment.importdir),
         executors={executor.name: executor for executor in _executors(settings)},
+        retention=RetentionService(
+            database, settings.retention, FileStore(settings.working_environment.filesdir).remove
+        ),
     )
 
 

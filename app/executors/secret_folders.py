@@ -60,6 +60,14 @@ def laid_out(installation: str) -> list[tuple[int, int]]:
     return [(int(match[1]), int(match[2])) for match in found if match]
 
 
+def size_bytes(installation: str, run_id: int, attempt: int) -> int:
+    """Give the bytes of an attempt's secrets; what is absent has none."""
+    with suppress(OSError):
+        folder = _folder_of(installation) / f"{run_id}-{attempt}"
+        return sum(path.lstat().st_size for path in folder.iterdir())
+    return 0
+
+
 def remove(installation: str, run_id: int, attempt: int) -> None:
     """Remove the folder of an attempt; what is absent is no error."""
     _remove(_folder_of(installation) / f"{run_id}-{attempt}")

@@ -75,6 +75,13 @@ class FileStore:
             raise NotFound(f"On the disk it has {found} bytes, and {size_bytes} were uploaded.")
         return path
 
+    def size_bytes(self, row_id: int) -> int:
+        """Give how many bytes of a row are there; 0 where none are."""
+        try:
+            return (self._folder / str(row_id)).lstat().st_size
+        except FileNotFoundError:
+            return 0
+
     def remove(self, row_id: int) -> None:
         """Remove a row's bytes; what is absent is no error."""
         (self._folder / str(row_id)).unlink(missing_ok=True)

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from app.clock import utc_now
 from app.models.image import Image
+from app.models.run import Run
 
 
 class ImageRepository:
@@ -57,3 +58,9 @@ class ImageRepository:
     def forget_others(self, image_ids: Collection[str], before: datetime) -> None:
         """Forget the images that are not among these, as far as they were noted before that instant."""
         self._session.execute(delete(Image).where(Image.image_id.not_in(image_ids), Image.last_used_at < before))
+
+    def wanted_by_runs(self) -> Sequence[str]:
+        """Give the images that entries of unfinished runs name."""
+        image = Run.tool_entry["image"].astext
+        query = select(image).where(Run.ended_at.is_(None), Run.tool_entry.is_not(None)).distinct()
+        return list(self._session.scalars(query))

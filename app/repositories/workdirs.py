@@ -11,7 +11,7 @@ from pathlib import Path
 
 from app.errors import BackendFailed, Conflict, MaoError, WrongState
 from app.models.names import checked_name
-from app.repositories import clone_quarantine, clone_remote
+from app.repositories import clone_leftovers, clone_quarantine, clone_remote
 from app.repositories.clone_fence import Fence
 from app.repositories.clone_locks import CloneLocks
 from app.repositories.clone_remote import RefreshResult
@@ -205,6 +205,18 @@ class Workdirs:
             for gone in places.gone:
                 remove_folder(gone)
 
+    def abandoned(self) -> dict[str, int]:
+        """Give the clones of which something half made or half removed lies about, with its bytes; none that is held.
+
+        The next that works in such a clone clears it up, but nobody may ever do so.
+        """
+        return clone_leftovers.abandoned(self._importdir)
+
+    def tidy(self, name: str) -> None:
+        """Clear up what was left half made or half removed of a clone."""
+        with self._held(name) as repository:
+            clone_leftovers.remove(repository.places)
+
     def _places(self, name: str) -> Places:
         return Places(self._importdir, checked_name(name))
 
@@ -222,16 +234,11 @@ class Workdirs:
                     self._fence.check(self._importdir / GIT_DIRS / f"{name}.term")
                 repository = Repository(self._git, places, hold.descriptor)
                 if hold.was_interrupted:
-                    _sweep(places)
+                    clone_leftovers.remove(places)
                     clone_remote.recover(repository)
                 yield repository
         except OSError as error:
             raise _of_disk(error) from error
-
-
-def _sweep(places: Places) -> None:
-    for path in (places.new_tree, places.new_git_dir, *places.gone):
-        remove_folder(path)
 
 
 def _of_disk(error: OSError) -> BackendFailed:

@@ -7,6 +7,7 @@ from datetime import timedelta
 from app.clock import utc_now
 from app.errors import BackendFailed, NotFound
 from app.models.run import Cause, Run
+from app.repositories.database import Database
 from app.repositories.file_store import FileStore
 from app.repositories.files import FileRepository
 from app.services.agent_context import AgentContext
@@ -37,18 +38,26 @@ def mounted_files(context: AgentContext, run: Run) -> dict[str, str]:
 
 def remove_stray_files(context: AgentContext) -> None:
     """Remove bytes that belong to no row: of killed uploads, of replaced files, of runs that are gone."""
-    store, before = _store(context), utc_now() - _UPLOAD_LONGEST
-    # With another installation's folder, or with another database, every file would look like a stray.
+    store = _store(context)
     if not store.belongs_to(context.installation):
         return
-    store.remove_unfinished(before)
-    candidates = store.rows(before)
+    store.remove_unfinished(utc_now() - _UPLOAD_LONGEST)
+    for row_id in stray_files(context.database, store, context.installation):
+        store.remove(row_id)
+
+
+def stray_files(database: Database, store: FileStore, installation: str) -> list[int]:
+    """Give the numbers of the files whose bytes are here though no row knows them."""
+    # With another installation's folder, or with another database, every file would look like a stray.
+    if not store.belongs_to(installation):
+        return []
+    strays: list[int] = []
+    candidates = store.rows(utc_now() - _UPLOAD_LONGEST)
     for first in range(0, len(candidates), _AT_ONCE):
         some = candidates[first : first + _AT_ONCE]
-        with context.database.transaction() as session:
-            known = FileRepository(session).known(some)
-        for row_id in set(some) - known:
-            store.remove(row_id)
+        with database.transaction() as session:
+            strays += sorted(set(some) - FileRepository(session).known(some))
+    return strays
 
 
 def _store(context: AgentContext) -> FileStore:

@@ -10,6 +10,7 @@ from app.clock import utc_now
 from app.errors import BackendFailed, Unavailable
 from app.executors.base import Executor, Leftover
 from app.models.run import FINAL, RunStatus
+from app.repositories.database import Database
 from app.repositories.runs import RunRepository
 from app.services.agent_context import AgentContext
 
@@ -28,14 +29,15 @@ def sweep(context: AgentContext, supervised: Collection[int]) -> int:
             log.debug("No sweep of %s: %s", executor.name, error.message)
             continue
         candidates = [leftover for leftover in leftovers if leftover.run_id not in supervised]
-        removed += sum(_remove(executor, leftover) for leftover in _over(context, candidates))
+        removed += sum(_remove(executor, leftover) for leftover in over(context.database, candidates))
     return removed
 
 
-def _over(context: AgentContext, candidates: list[Leftover]) -> list[Leftover]:
+def over(database: Database, candidates: list[Leftover]) -> list[Leftover]:
+    """Give those whose attempt is over, or whose run nobody knows."""
     if not candidates:
         return []
-    with context.database.transaction() as session:
+    with database.transaction() as session:
         known = RunRepository(session).attempts([leftover.run_id for leftover in candidates])
     return [leftover for leftover in candidates if _is_over(leftover, known.get(leftover.run_id))]
 

@@ -12,8 +12,10 @@ from datetime import UTC, datetime, timedelta
 from app.clock import utc_now
 from app.repositories.database import Database
 from app.repositories.retention import RECORDS, Amount, RetentionRepository
+from app.services.audit import AuditService
 from app.settings import Retention
 
+_REFUSALS = "refusals"
 _REFUSALS_DAYS = 1
 _NEVER = datetime.min.replace(tzinfo=UTC)
 """Nothing is older than this: what is kept for ever."""
@@ -38,13 +40,22 @@ class RetentionService:
         self._database = database
         self._days = days
         self._remove_file = remove_file
+        self._audit = AuditService(database)
 
-    def remove(self, is_over: Callable[[], bool]) -> list[Expired]:
-        """Remove what has had its time, and give how much of each kind.
+    def remove(self, actor: str, is_over: Callable[[], bool]) -> list[Expired]:
+        """Remove what has had its time, and give how much of each kind; the audit log names ``actor``.
 
         ``is_over`` is called between two batches: it makes the pause that leaves the database to others, and tells
         whether to stop.
         """
+        removed = self._remove_all(is_over)
+        for each in removed:
+            if each.amount.count and each.kind != _REFUSALS:
+                details = {"count": each.amount.count, "bytes": each.amount.size_bytes, "before": str(each.before)}
+                self._audit.note(actor, "retention.remove", each.kind, details)
+        return removed
+
+    def _remove_all(self, is_over: Callable[[], bool]) -> list[Expired]:
         limits = self._limits()
         removed = [
             Expired("output", limits["output"], self._remove_output(limits["output"], is_over)),
@@ -83,7 +94,7 @@ class RetentionService:
             "firings": _before(days.firings_days),
             "audit_log": _before(days.audit_days),
             "idempotency_keys": _before(days.idempotency_days),
-            "refusals": _before(_REFUSALS_DAYS),
+            _REFUSALS: _before(_REFUSALS_DAYS),
         }
 
     def _remove(

@@ -6,6 +6,7 @@ import logging
 
 from app.executors import secret_folders
 from app.models.run import FINAL, Run, RunStatus
+from app.repositories.database import Database
 from app.repositories.runs import RunRepository
 from app.services.agent_context import AgentContext
 
@@ -30,14 +31,18 @@ def remove_secrets(context: AgentContext, run: Run) -> None:
 def sweep_secrets(context: AgentContext) -> None:
     """Remove what was laid out for attempts that are over, also by agents that were killed."""
     secret_folders.remove_unfinished(context.installation)
-    found = secret_folders.laid_out(context.installation)
+    for run_id, attempt in stale_secrets(context.database, context.installation):
+        secret_folders.remove(context.installation, run_id, attempt)
+
+
+def stale_secrets(database: Database, installation: str) -> list[tuple[int, int]]:
+    """Give run and attempt of what is laid out for attempts that are over."""
+    found = secret_folders.laid_out(installation)
     if not found:
-        return
-    with context.database.transaction() as session:
+        return []
+    with database.transaction() as session:
         known = RunRepository(session).attempts([run_id for run_id, _ in found])
-    for run_id, attempt in found:
-        if _is_over(attempt, known.get(run_id)):
-            secret_folders.remove(context.installation, run_id, attempt)
+    return [(run_id, attempt) for run_id, attempt in found if _is_over(attempt, known.get(run_id))]
 
 
 def _is_over(attempt: int, row: tuple[RunStatus, int] | None) -> bool:
