@@ -114,7 +114,9 @@ def connect_arguments(statement_timeout_seconds: float, lock_timeout_seconds: fl
         "options": f"-c statement_timeout={int(statement_timeout_seconds * 1000)}"
         f" -c lock_timeout={int(lock_timeout_seconds * 1000)} -c timezone=UTC"
         " -c tcp_keepalives_idle=5 -c tcp_keepalives_interval=2 -c tcp_keepalives_count=3"
-        " -c idle_in_transaction_session_timeout=60000",
+        " -c idle_in_transaction_session_timeout=60000"
+        # Our statements are short: to compile one, or to start helpers for it, takes longer than it saves.
+        " -c jit=off -c max_parallel_workers_per_gather=0",
     }
 
 

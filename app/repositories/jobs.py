@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, delete, func, select, text
+from sqlalchemy import ColumnElement, Select, delete, func, select, text
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from app.errors import NotFound, nearest
 from app.models.job import Firing, FiringOutcome, Job
@@ -70,7 +70,7 @@ class JobRepository:
 
     def list(self, *, owner: str | None = None, after: str = "", limit: int = 100) -> Sequence[tuple[Job, int | None]]:
         """Give jobs in the order of their ids, beginning behind ``after``, each with the number of its last run."""
-        last_run = select(func.max(Run.id)).where(Run.job_id == Job.id).scalar_subquery()
+        last_run = _newest_run(Job.id).correlate(Job).scalar_subquery()
         rows = self._session.execute(
             select(Job, last_run).where(Job.id > after, *_of(owner)).order_by(Job.id).limit(limit)
         )
@@ -78,7 +78,7 @@ class JobRepository:
 
     def last_run(self, job_id: str) -> int | None:
         """Give the number of a job's newest run, or None."""
-        return self._session.scalar(select(func.max(Run.id)).where(Run.job_id == job_id))
+        return self._session.scalar(_newest_run(job_id))
 
     def due(self, now: datetime, limit: int = 100) -> Sequence[Job]:
         """Take up to ``limit`` jobs that are due, the longest overdue first; others skip the ones taken."""
@@ -102,9 +102,9 @@ class JobRepository:
         """Set when each of these jobs fires next, in one statement."""
         self._session.execute(_MOVE, {"ids": list(turns), "turns": list(turns.values())})
 
-    def in_zones(self, after: str, limit: int) -> Sequence[Job]:
+    def in_zones(self, now: datetime, after: str, limit: int) -> Sequence[Job]:
         """Take jobs that will be due by the clock of a zone, in the order of their ids; others skip the ones taken."""
-        wanted = (Job.id > after, Job.zone != "UTC", ~Job.is_once, Job.next_run_at.is_not(None))
+        wanted = (Job.id > after, Job.zone != "UTC", ~Job.is_once, Job.next_run_at > now)
         query = select(Job).where(*wanted).order_by(Job.id).limit(limit).with_for_update(skip_locked=True)
         return list(self._session.scalars(query))
 
@@ -161,6 +161,11 @@ _LINK = text("""
       from unnest(cast(:ids as bigint[]), cast(:runs as bigint[])) as made (id, run)
      where firings.id = made.id
 """)
+
+
+def _newest_run(job_id: str | InstrumentedAttribute[str]) -> Select[int]:
+    query = select(Run.id).where(Run.job_id == job_id)
+    return query.order_by(Run.defined_at.desc(), Run.id.desc()).limit(1)
 
 
 def _of(owner: str | None) -> list[ColumnElement[bool]]:

@@ -11,6 +11,15 @@ from sqlalchemy.dialects import postgresql
 revision = "0002"
 down_revision = "0001"
 
+SEARCHED = ("tool", "owner", "submitter", "status")
+SEARCHED_IF_ANY = ("job_id", "cause", "parent_id", "image_digest", "input_commit", "output_commit")
+TERMS = (
+    "(array['t' || tool, 'o' || owner, 'u' || submitter, 's' || status, 'c' || cause, 'j' || job_id,"
+    " 'd' || image_digest])"
+)
+REPLACED = ("tool", "owner", "job_id")
+"""Columns whose indexes ended in the run's number, which is not the order of searches."""
+
 
 def upgrade() -> None:
     op.create_table(
@@ -135,29 +144,6 @@ def upgrade() -> None:
     op.add_column("runs", sa.Column("tool_failures", sa.Integer(), server_default="0", nullable=False))
     op.add_column("runs", sa.Column("output_base", sa.BigInteger(), server_default="0", nullable=False))
     op.add_column("runs", sa.Column("output_removed_at", sa.DateTime(timezone=True), nullable=True))
-    op.create_index("ix_runs_defined_at", "runs", ["defined_at"], unique=False)
-    op.create_index(
-        "ix_runs_image_digest_id",
-        "runs",
-        ["image_digest", "id"],
-        unique=False,
-        postgresql_where=sa.text("image_digest is not null"),
-    )
-    op.create_index(
-        "ix_runs_input_commit_id",
-        "runs",
-        ["input_commit", "id"],
-        unique=False,
-        postgresql_where=sa.text("input_commit is not null"),
-    )
-    op.create_index(
-        "ix_runs_labels",
-        "runs",
-        ["labels"],
-        unique=False,
-        postgresql_using="gin",
-        postgresql_ops={"labels": "jsonb_path_ops"},
-    )
     op.create_index(
         "ix_runs_lock_lease", "runs", ["id"], unique=False, postgresql_where=sa.text("lock_lease is not null")
     )
@@ -169,28 +155,13 @@ def upgrade() -> None:
         postgresql_where=sa.text("ended_at is null and locks <> '[]'::jsonb"),
     )
     op.create_index(
-        "ix_runs_output_commit_id",
-        "runs",
-        ["output_commit", "id"],
-        unique=False,
-        postgresql_where=sa.text("output_commit is not null"),
-    )
-    op.create_index(
         "ix_runs_output_kept",
         "runs",
         ["defined_at"],
         unique=False,
         postgresql_where=sa.text("output_removed_at is null"),
     )
-    op.create_index(
-        "ix_runs_parent_id_id",
-        "runs",
-        ["parent_id", "id"],
-        unique=False,
-        postgresql_where=sa.text("parent_id is not null"),
-    )
-    op.create_index("ix_runs_status_id", "runs", ["status", "id"], unique=False)
-    op.create_index("ix_runs_submitter_id", "runs", ["submitter", "id"], unique=False)
+    _index_for_searches()
     op.add_column("tokens", sa.Column("previous_sha256", sa.String(), nullable=True))
     op.add_column("tokens", sa.Column("previous_valid_until", sa.DateTime(timezone=True), nullable=True))
 
@@ -198,9 +169,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.drop_column("tokens", "previous_valid_until")
     op.drop_column("tokens", "previous_sha256")
-    op.drop_index("ix_runs_submitter_id", table_name="runs")
-    op.drop_index("ix_runs_status_id", table_name="runs")
-    op.drop_index("ix_runs_parent_id_id", table_name="runs", postgresql_where=sa.text("parent_id is not null"))
+    _forget_searches()
     op.drop_index("ix_runs_output_kept", table_name="runs", postgresql_where=sa.text("output_removed_at is null"))
     op.drop_index(
         "ix_runs_locks_unfinished",
@@ -208,13 +177,6 @@ def downgrade() -> None:
         postgresql_where=sa.text("ended_at is null and locks <> '[]'::jsonb"),
     )
     op.drop_index("ix_runs_lock_lease", table_name="runs", postgresql_where=sa.text("lock_lease is not null"))
-    op.drop_index("ix_runs_output_commit_id", table_name="runs", postgresql_where=sa.text("output_commit is not null"))
-    op.drop_index(
-        "ix_runs_labels", table_name="runs", postgresql_using="gin", postgresql_ops={"labels": "jsonb_path_ops"}
-    )
-    op.drop_index("ix_runs_input_commit_id", table_name="runs", postgresql_where=sa.text("input_commit is not null"))
-    op.drop_index("ix_runs_image_digest_id", table_name="runs", postgresql_where=sa.text("image_digest is not null"))
-    op.drop_index("ix_runs_defined_at", table_name="runs")
     op.drop_column("runs", "output_removed_at")
     op.drop_column("runs", "output_base")
     op.drop_column("runs", "tool_failures")
@@ -250,3 +212,30 @@ def downgrade() -> None:
     op.drop_index("ix_audit_log_actor_id", table_name="audit_log")
     op.drop_index("ix_audit_log_action_id", table_name="audit_log")
     op.drop_table("audit_log")
+
+
+def _index_for_searches() -> None:
+    for column in REPLACED:
+        op.drop_index(f"ix_runs_{column}_id", table_name="runs")
+    op.create_index("ix_runs_defined_at_id", "runs", ["defined_at", "id"])
+    for column in SEARCHED:
+        op.create_index(f"ix_runs_{column}_defined_at_id", "runs", [column, "defined_at", "id"])
+    for column in SEARCHED_IF_ANY:
+        name, where = f"ix_runs_{column}_defined_at_id", sa.text(f"{column} is not null")
+        op.create_index(name, "runs", [column, "defined_at", "id"], postgresql_where=where)
+    op.create_index(
+        "ix_runs_terms",
+        "runs",
+        [sa.text(TERMS), "labels", sa.text("to_tsvector('simple', description)")],
+        postgresql_using="gin",
+        postgresql_ops={"labels": "jsonb_path_ops"},
+    )
+
+
+def _forget_searches() -> None:
+    op.drop_index("ix_runs_terms", table_name="runs")
+    for column in (*SEARCHED_IF_ANY, *SEARCHED):
+        op.drop_index(f"ix_runs_{column}_defined_at_id", table_name="runs")
+    op.drop_index("ix_runs_defined_at_id", table_name="runs")
+    for column in REPLACED:
+        op.create_index(f"ix_runs_{column}_id", "runs", [column, "id"])
