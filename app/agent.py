@@ -28,6 +28,7 @@ from app.services.lock_keeping import LockKeeper, hear_of_freed_locks
 from app.services.secrets import sweep_secrets
 from app.services.terms import LeaderWatch, Life, begin_term, fence_of
 from app.services.wakeups import Office
+from app.services.zone_rules import apply_zone_rules
 from app.settings import Settings
 from app.wiring import AgentParts, equip
 
@@ -129,6 +130,7 @@ def _ticks(context: AgentContext, dispatcher: Dispatcher) -> list[Tick]:
         Tick("mao.output", 0.5, dispatcher.flush),
         Tick("mao.leftovers", 5.0, lambda: sweep(context, dispatcher.supervised)),
         Tick("mao.secrets", 5.0, lambda: sweep_secrets(context)),
+        Tick("mao.zones", 86_400.0, lambda: apply_zone_rules(context.database)),
         Tick("mao.files", 3600.0, lambda: remove_stray_files(context)),
         Tick("mao.notifications", 2.0, lambda: deliver(context)),
         Tick(PLANS, 2.0, dispatcher.plan),

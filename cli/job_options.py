@@ -20,8 +20,8 @@ _KEYS = {
     "description": "description",
 }
 _TIMING = (
-    click.option("--at", "time_of_day", metavar="HH:MM", help="Time of day of daily, weekly and monthly; else 00:00."),
-    click.option("--zone", help="Time zone, as in Europe/Zurich; else UTC."),
+    click.option("--at", "time_of_day", metavar="HH:MM", help="Time of day of daily, weekly and monthly."),
+    click.option("--zone", help="Time zone, as in Europe/Zurich."),
     length_option("--jitter", "jitter_seconds", "Fire later by less than this, always by the same."),
 )
 _POLICIES = (

@@ -48,6 +48,7 @@ def schedule_tool(session: Session, name: str, when: str, job_id: str | None, **
     """Schedule a tool; a job that has this id already is changed.
 
     The time is a word, the five fields of a crontab line quoted as one argument, or one instant with a zone.
+    The time of day is 00:00, and the zone UTC, unless others are given.
     """
     values = job_values(options) | {"id": job_id, "parameters": run_parameters(**options)}
     job, is_new = session.server.put_job({"tool": name, **schedule(when), **given(values)})
