@@ -17,6 +17,8 @@ from typing import Any
 
 from app import agent
 from app.executors.docker import DockerExecutor
+from app.repositories.locks import LockRepository
+from app.repositories.run_locks import RunLockRepository
 from app.repositories.workdirs import Workdirs
 from app.services import dispatching, supervision
 from app.settings import load
@@ -55,6 +57,8 @@ def _always(_given: Any) -> bool:
 
 def put_edges() -> None:
     """Put every point of ``tests.chaos.edges`` in its place."""
+    wrap(LockRepository, "take", before="before_locks", after="after_locks")
+    wrap(RunLockRepository, "note_taken", after="after_locks_noted")
     wrap(dispatching.Dispatcher, "_claim", after="after_claim", only=lambda given: bool(given[0]))
     wrap(DockerExecutor, "create", before="before_create", after="after_create")
     wrap(supervision.Supervision, "_create", after="after_submitted_commit")
@@ -63,6 +67,7 @@ def put_edges() -> None:
     wrap(supervision, "settle", before="before_settle", after="after_settle")
     wrap(Workdirs, "quarantine", before="before_quarantine", after="after_quarantine", only=_always)
     wrap(Workdirs, "commit", before="before_publish", after="after_publish")
+    wrap(supervision, "record_attempt", before="before_next_attempt", after="between_attempts")
     wrap(supervision, "record_final", before="before_finish_commit", after="after_finish_commit")
     wrap(DockerExecutor, "remove", after="after_remove", only=_always)
 

@@ -1,8 +1,11 @@
-"""The named points at which an agent is killed, in the order in which a run comes by them; see ``tests.chaos.agent``."""
+"""The named points at which an agent is killed, in the order in which a run comes by them."""
 
 from __future__ import annotations
 
 EDGES = (
+    "before_locks",
+    "after_locks",
+    "after_locks_noted",
     "after_claim",
     "before_create",
     "after_create",
@@ -16,6 +19,8 @@ EDGES = (
     "before_quarantine",
     "after_quarantine",
     "after_settle",
+    "before_next_attempt",
+    "between_attempts",
     "before_finish_commit",
     "after_finish_commit",
     "after_remove",

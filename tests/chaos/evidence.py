@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import subprocess
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from tests.chaos.ledger import Ledger
-from tests.chaos.load import DATA_TOOLS
+from tests.chaos.load import DATA_TOOLS, LOCKS
 from tests.chaos.marks import Execution, Marks
 from tests.chaos.storm import Incident
-from tests.chaos.world import World
+from tests.chaos.world import LOCK_SECONDS, World
 
+_POLL_SECONDS = 0.5
 _RUNS = """
     select id, tool, status, cause, exit_code, attempt, description, job_id, due_at, message, defined_at, started_at,
-           ended_at, output_base
+           ended_at, output_base, warnings
       from runs order by id
 """
-_EVENTS = "select run_id, from_status, to_status, cause from run_events order by id"
+_EVENTS = "select run_id, from_status, to_status, cause, at from run_events order by id"
 _FIRINGS = "select job_id, due_at, outcome, run_id from firings"
 _OUTPUT = "select run_id, start_byte, data from run_output order by run_id, start_byte"
 _ATTEMPTS = "select run_id, number, exit_code, cause, first_byte from run_attempts order by run_id, number"
@@ -44,6 +46,12 @@ class RunRow:
     started_at: datetime | None
     ended_at: datetime | None
     output_base: int = 0
+    warnings: Sequence[str] = ()
+
+    @property
+    def has_lost_lock(self) -> bool:
+        """Tell whether the record says that the run lost a lock."""
+        return any("was lost" in warning for warning in self.warnings)
 
 
 @dataclass(frozen=True)
@@ -53,6 +61,7 @@ class Change:
     old: str | None
     new: str
     cause: str | None
+    at: datetime | None = None
 
 
 @dataclass
@@ -91,8 +100,17 @@ def gather(world: World, marks: Marks, ledger: Ledger, incidents: list[Incident]
         published={tool: _published(world.data / tool) for tool in DATA_TOOLS},
         ledger=ledger,
         incidents=incidents,
-        lock_keys=world.etcd.entries("/mao/locks/"),
+        lock_keys=_locks_left(world),
+        lock_runs=LOCKS,
     )
+
+
+def _locks_left(world: World) -> dict[str, bytes]:
+    """Give the locks that are held though all runs are over and their leases have had the time to end."""
+    deadline = time.monotonic() + 3 * LOCK_SECONDS
+    while (left := world.etcd.entries("/mao/locks/")) and time.monotonic() < deadline:
+        time.sleep(_POLL_SECONDS)
+    return left
 
 
 def _by_run(rows: list[tuple[int, Any]]) -> dict[int, list[Any]]:

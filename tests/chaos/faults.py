@@ -18,7 +18,7 @@ import psycopg2
 
 from tests.chaos.network import Link
 from tests.chaos.processes import Process
-from tests.chaos.world import LOCK_SECONDS, World, freeze, signal_all
+from tests.chaos.world import FAKETIME, LOCK_SECONDS, World, freeze, signal_all
 
 Mend = Callable[[], None]
 _CUTS = "select pg_terminate_backend(pid) from pg_stat_activity where pid <> pg_backend_pid() and datname is not null"
@@ -26,7 +26,11 @@ _CUTS = "select pg_terminate_backend(pid) from pg_stat_activity where pid <> pg_
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of fault. ``part`` is what it breaks: one part has one fault at a time. ``kills`` says that processes die."""
+    """A kind of fault.
+
+    ``part`` is what it breaks; a part has one fault at a time. ``kills`` says that processes die, ``ends_tools`` that
+    tools do.
+    """
 
     name: str
     part: str
@@ -60,6 +64,20 @@ def _replace_frozen_leader(world: World, chance: random.Random) -> Mend:
     thaw = freeze([_agent(world, chance, is_leader=True).pid])
     _cut_sessions(world, chance)
     return thaw
+
+
+def _jump_in_time(world: World, chance: random.Random) -> Mend:
+    """Let both agents live with a clock that is wrong until they are killed again."""
+    world.wrong_by_seconds = chance.choice((-40, -15, 15, 40))
+    for agent in world.agents:
+        agent.kill()
+
+    def mend() -> None:
+        world.wrong_by_seconds = 0
+        for agent in world.agents:
+            agent.kill()
+
+    return mend
 
 
 def _kill_worker(world: World, chance: random.Random) -> None:
@@ -189,6 +207,7 @@ KINDS = (
     Kind("agent: waiting one killed", "agent", 6, _kill_waiting, kills=True),
     Kind("agent: frozen", "agent", 4, _freeze_leader, (0.5, 3.0)),
     Kind("agent: frozen and replaced", "agent", 3, _replace_frozen_leader, (LOCK_SECONDS + 1.0, LOCK_SECONDS + 3.0)),
+    *([Kind("agent: clock wrong", "agent", 2, _jump_in_time, (4.0, 8.0))] if FAKETIME else []),
     Kind("API: worker killed", "api", 14, _kill_worker, kills=True),
     Kind("API: all killed", "api", 4, _kill_api, kills=True),
     Kind("API: worker frozen", "api", 2, _freeze_worker, (0.5, 3.0)),

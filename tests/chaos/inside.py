@@ -36,17 +36,19 @@ def arguments() -> argparse.ArgumentParser:
     """Give the options, which ``tests.chaos`` has as well."""
     parser = argparse.ArgumentParser(prog="tests.chaos.inside")
     parser.add_argument("folder")
-    parser.add_argument("--kills", type=int, default=20)
-    parser.add_argument("--edges", type=int, default=1)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--report", default="")
-    parser.add_argument("--logs", default="")
+    parser.add_argument("--kills", type=int, default=20, help="go on until so many faults have killed processes")
+    parser.add_argument("--edges", type=int, default=1, help="kill the agent so often at each named point")
+    parser.add_argument("--seed", type=int, default=1, help="the same seed gives the same plan")
+    parser.add_argument("--only", default="", help="make only faults whose name contains this, each counted as a kill")
+    parser.add_argument("--report", default="", help="write the result as Markdown to this file")
+    parser.add_argument("--logs", default="", help="keep the logs, and what is complained about, in this folder")
     return parser
 
 
 def _storm(world: "World", options: argparse.Namespace) -> int:  # noqa: F821, UP037
     from tests.chaos.evidence import gather
     from tests.chaos.judgement import judge
+    from tests.chaos.keeping import keep
     from tests.chaos.load import Load
     from tests.chaos.marks import Marks
     from tests.chaos.storm import Storm, plan
@@ -57,7 +59,7 @@ def _storm(world: "World", options: argparse.Namespace) -> int:  # noqa: F821, U
     load.prepare()
     load.begin()
     storm.kill_at_edges(options.edges)
-    storm.blow(plan(options.seed, options.kills))
+    storm.blow(plan(options.seed, options.kills, options.only))
     load.end()
     storm.calm()
     ended_at = datetime.now(UTC)
@@ -69,6 +71,8 @@ def _storm(world: "World", options: argparse.Namespace) -> int:  # noqa: F821, U
     facts = Facts(options.seed, options.kills, options.edges, time.monotonic() - began, drained)
     text = table(facts, evidence, storm, complaints)
     print(text)
+    if complaints:
+        keep(evidence, world.data, world.logs)
     if options.report:
         Path(options.report).write_text(text)
     return 1 if complaints else 0

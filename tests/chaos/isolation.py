@@ -45,7 +45,7 @@ def run_isolated(arguments: Sequence[str]) -> int:
         [*_unshare(), "sh", "-c", _SCRIPT, str(folder), *command],
         cwd=CHECKOUT,
         env={name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ},
-        preexec_fn=_die_with_parent,  # noqa: PLW1509
+        preexec_fn=_die_with_parent,
     )
     try:
         return process.wait()

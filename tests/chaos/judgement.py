@@ -6,9 +6,11 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import pairwise
 
 from tests.chaos import tool
 from tests.chaos.evidence import Evidence, RunRow
+from tests.chaos.marks import Execution
 
 FINAL = {"SUCCEEDED", "FAILED", "ABORTED", "IN_DOUBT"}
 _LEGAL = {
@@ -189,21 +191,32 @@ def _minutes(first: datetime, end: datetime | None) -> set[datetime]:
 
 
 def lock_faults(evidence: Evidence) -> Iterator[str]:
-    """No lock is held for a run that is over, and no two tools ran under one lock."""
+    """No lock is held for a run that is over, and two tools ran under one lock only where the record says why.
+
+    A tool cannot be kept from going on when its agent is frozen for longer than the lock lasts. Then the record says
+    that the lock was lost, and the one that comes later has the greater fencing token.
+    """
     for key, value in evidence.lock_keys.items():
         yield f"the lock {key} is still held: {value.decode(errors='replace')[:80]}"
-    held: dict[str, list[tuple[float, float | None, int, int]]] = {}
-    for execution in evidence.executions:
-        for name in evidence.lock_runs.get(execution.tool, ()):
-            token = int(execution.token) if execution.token.isdigit() else 0
-            held.setdefault(name, []).append((execution.began, execution.ended, token, execution.run_id))
-    for name, spans in held.items():
-        spans.sort()
-        for (_, ended, token, run_id), (began, _, later_token, later) in zip(spans, spans[1:], strict=False):
-            if ended is not None and began < ended:
-                yield f"runs {run_id} and {later} ran under the lock {name} at once"
-            if later_token <= token:
-                yield f"run {later} came after run {run_id} under {name} with token {later_token} after {token}"
+    for name in sorted({name for names in evidence.lock_runs.values() for name in names}):
+        holders = [one for one in evidence.executions if name in evidence.lock_runs.get(one.tool, ())]
+        yield from _without_token(holders)
+        for earlier, later in pairwise(sorted(holders, key=lambda one: one.began)):
+            if _has_lost(evidence, earlier) or _has_lost(evidence, later):
+                continue
+            if earlier.ended is not None and later.began < earlier.ended:
+                yield f"runs {earlier.run_id} and {later.run_id} ran under the lock {name} at once"
+            if int(later.token) <= int(earlier.token):
+                yield f"run {later.run_id} came after run {earlier.run_id} under {name}, and its token before"
+
+
+def _without_token(holders: list[Execution]) -> Iterator[str]:
+    yield from (f"run {one.run_id} ran under a lock without a token" for one in holders if one.token == "0")
+
+
+def _has_lost(evidence: Evidence, execution: Execution) -> bool:
+    run = evidence.runs.get(execution.run_id)
+    return run is not None and run.has_lost_lock
 
 
 def around(evidence: Evidence, run: RunRow, parts: tuple[str, ...]) -> bool:
@@ -222,10 +235,10 @@ def around(evidence: Evidence, run: RunRow, parts: tuple[str, ...]) -> bool:
 
 
 def _is_excused(evidence: Evidence, run: RunRow) -> bool:
-    """A full disk is a good reason for a run whose data cannot be kept; an engine that was killed for a failed start."""
+    """A full disk excuses a run whose data cannot be kept, and a killed engine one that could not be started."""
     if run.cause == "data_unavailable":
         return around(evidence, run, ("data",))
-    return run.cause == "backend_error" and around(evidence, run, ("engine",))
+    return run.cause == "backend_error" and around(evidence, run, ("data", "engine"))
 
 
 def _status(evidence: Evidence, run_id: int) -> str:

@@ -19,6 +19,7 @@ from tests.integration.images import busybox_image
 
 DATA_TOOLS = ("alpha", "beta", "gamma", "delta")
 PLAIN_TOOLS = ("plain", "bare")
+LOCKS = {"gamma": ("left",), "delta": ("left", "right"), "beta": ("right",)}
 _SUBMITTERS = 3
 _BACKLOG = 14
 _STOP_RATIO = 0.1
@@ -80,6 +81,7 @@ class Load:
             "artefact": "a",
             "network": "none",
             "command": tool.command(keeps_data=keeps_data),
+            "locks": list(LOCKS.get(name, ())),
         }
         answer = self._world.call("POST", "/api/tools", json=entry)
         if answer.status_code != 201:

@@ -1,8 +1,9 @@
-"""The storm: a plan of faults that is a function of its seed, and calms in which the product has to get things right."""
+"""The storm: a plan of faults that is a function of its seed, with calms in which the product has to recover."""
 
 from __future__ import annotations
 
 import random
+import sys
 import time
 from collections import Counter
 from dataclasses import dataclass
@@ -41,14 +42,15 @@ class Incident:
     returned: float | None = None
 
 
-def plan(seed: int, kills: int) -> list[Planned]:
-    """Draw faults until so many of them kill processes."""
+def plan(seed: int, kills: int, only: str = "") -> list[Planned]:
+    """Draw faults until so many of them kill processes; ``only`` is a part of the names of those that are wanted."""
     chance, drawn = random.Random(seed), []
+    kinds = [kind for kind in KINDS if only in kind.name]
     while kills > 0:
-        kind = chance.choices(KINDS, [kind.weight for kind in KINDS])[0]
+        kind = chance.choices(kinds, [kind.weight for kind in kinds])[0]
         gap, lasts = chance.uniform(*_GAP_SECONDS), chance.uniform(*kind.seconds)
         drawn.append(Planned(kind, gap, lasts, chance.getrandbits(32)))
-        kills -= kind.kills
+        kills -= bool(only) or kind.kills
     return drawn
 
 
@@ -66,7 +68,7 @@ class Storm:
         """Make all faults of a plan, with a calm every now and then."""
         for number, fault in enumerate(planned, start=1):
             self._pass(fault.gap_seconds)
-            until(lambda part=fault.kind.part: self._is_free(part), f"{fault.kind.part} is back", _PART_SECONDS)
+            self._wait_for(fault.kind.part)
             self._make(fault)
             if number % _FAULTS_PER_CALM == 0:
                 self.calm()
@@ -80,10 +82,11 @@ class Storm:
 
     def calm(self) -> None:
         """Wait until everything is back, and note how long the product then takes to show what is true."""
-        until(lambda: all(self._is_free(part) for part in list(self._open)), "everything is back", _PART_SECONDS)
+        self._wait_for(*READY)
         for part, is_ready in READY.items():
             until(lambda ready=is_ready: ready(self._world), f"{part} answers", _PART_SECONDS)
         self.recoveries.append(recover(self._world))
+        print(f"chaos: {len(self.incidents)} faults so far", file=sys.stderr, flush=True)
 
     def _kill_at(self, edge: str) -> None:
         """Arm the point until an agent has died there; one that is rarely passed may need more patience."""
@@ -103,6 +106,15 @@ class Storm:
         mend = fault.kind.make(self._world, random.Random(fault.seed))
         self.incidents.append(incident)
         self._open[fault.kind.part] = (incident, time.monotonic() + fault.lasts_seconds, mend)
+
+    def _wait_for(self, *parts: str) -> None:
+        """Wait until these parts are back, and mend all others meanwhile when it is time: one may need another."""
+
+        def are_back() -> bool:
+            back = {part for part in list(self._open) if self._is_free(part)}
+            return all(part in back or part not in self._open for part in parts)
+
+        until(are_back, f"{parts} are back", _PART_SECONDS)
 
     def _pass(self, seconds: float) -> None:
         deadline = time.monotonic() + seconds

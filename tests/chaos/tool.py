@@ -1,4 +1,4 @@
-"""The tool of the storm: what it does and prints is a function of its run's number, so that every record can be checked."""
+"""The tool of the storm: what it does and prints is a function of its run's number, so every record can be checked."""
 
 from __future__ import annotations
 

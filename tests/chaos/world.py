@@ -29,6 +29,9 @@ from tests.chaos.processes import Keeper, Process, until
 NODE = "storm"
 CUT = 599
 LOCK_SECONDS = 5
+FAKETIME = next(iter(sorted(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))), None)
+"""What lets a process live with a wrong clock, where Debian's package ``faketime`` is installed."""
+
 _SMALL_DISKS = {"postgres": "1500m", "instance/data": "1g"}
 
 
@@ -40,6 +43,7 @@ class World:
         for name, size in _SMALL_DISKS.items():
             _mount(folder / name, size)
         (folder / "instance").chmod(0o755)
+        self.wrong_by_seconds = 0
         self.network = Network()
         self._starting = threading.Lock()
         self._is_postgres_held_down = False
@@ -171,7 +175,11 @@ class World:
         )
 
     def _environment(self) -> dict[str, str]:
-        return {**child_environment(self.settings), "CHAOS_EDGE": str(self.edge)}
+        environment = {**child_environment(self.settings), "CHAOS_EDGE": str(self.edge)}
+        if not self.wrong_by_seconds:
+            return environment
+        faked = {"LD_PRELOAD": str(FAKETIME), "FAKETIME": f"{self.wrong_by_seconds:+d}s"}
+        return {**environment, **faked, "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
 
     def _settings(self) -> Settings:
         environment = {
