@@ -153,6 +153,11 @@ class RunRepository:
         query = select(Run.job_id, func.max(Run.id)).where(Run.job_id.in_(job_ids), Run.ended_at.is_(None))
         return {str(job_id): number for job_id, number in self._session.execute(query.group_by(Run.job_id))}
 
+    def owner_of_job(self, job_id: str) -> str | None:
+        """Give the owner of a job's newest run, or None where it has none; the job itself may be gone."""
+        query = select(Run.owner).where(Run.job_id == job_id).order_by(Run.id.desc()).limit(1)
+        return self._session.scalar(query)
+
     def live_of_job(self, job_id: str) -> Sequence[Run]:
         """Give the unfinished runs of a job."""
         return list(

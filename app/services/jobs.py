@@ -14,6 +14,7 @@ from app.models.token import Identity, Permission
 from app.repositories.agents import AgentRepository
 from app.repositories.database import Database, Session
 from app.repositories.jobs import JobRepository, NewFiring
+from app.repositories.runs import RunRepository
 from app.services import job_edits
 from app.services.plans import Planner
 from app.services.policies import Fate
@@ -40,13 +41,14 @@ class JobService:
         Raises:
             NotFound: no such tool.
             Invalid: the schedule, the zone or a policy breaks a rule.
-            Forbidden: the job is somebody else's.
+            Forbidden: the job is out of reach, or was one whose runs are.
         """
         job_id, now = _checked_id(values.get("id") or values["tool"]), utc_now()
         columns = job_edits.new_columns(values, now)
         self._planner.plan(values["tool"])
         with self._database.transaction() as session:
             job = JobRepository(session).find(job_id, is_locked=True)
+            _check_free(session, identity, job_id, job)
             if job is not None:
                 _change(session, identity, job, columns, now)
                 return job, False
@@ -63,15 +65,13 @@ class JobService:
         ``parameters`` are replaced as a whole. Where the schedule stays, so does the next instant.
 
         Raises:
-            NotFound: no such job, or no such tool.
+            NotFound: no such job in reach, or no such tool.
             Invalid: the schedule, the zone or a policy breaks a rule.
-            Forbidden: the job is somebody else's.
         """
         if "tool" in values:
             self._planner.plan(values["tool"])
         with self._database.transaction() as session:
-            job, now = JobRepository(session).get(job_id, is_locked=True), utc_now()
-            _check_owner(identity, job)
+            job, now = _in_reach(session, identity, job_id), utc_now()
             _change(session, identity, job, job_edits.changed_columns(job, values, now), now)
             return job
 
@@ -100,12 +100,11 @@ class JobService:
         """Delete a job; its runs and firings stay.
 
         Raises:
-            NotFound: there is none.
-            Forbidden: it is somebody else's.
+            NotFound: there is none in reach.
         """
         with self._database.transaction() as session:
             jobs = JobRepository(session)
-            _check_owner(identity, jobs.get(job_id, is_locked=True))
+            _in_reach(session, identity, job_id)
             jobs.remove(job_id)
             jobs.announce()
 
@@ -115,16 +114,14 @@ class JobService:
         Each instant whose turn comes meanwhile is recorded with ``reason``.
 
         Raises:
-            NotFound: there is no such job.
+            NotFound: there is no such job in reach.
             Invalid: ``until`` is over.
-            Forbidden: it is somebody else's.
         """
         now = utc_now()
         if until is not None and until <= now:
             raise Invalid("That instant is over.", fields={"until": ["Must be in the future."]})
         with self._database.transaction() as session:
-            job = JobRepository(session).get(job_id, is_locked=True)
-            _check_owner(identity, job)
+            job = _in_reach(session, identity, job_id)
             job.paused_at, job.paused_until, job.pause_reason, job.updated_at = now, until, reason, now
             return job
 
@@ -132,14 +129,12 @@ class JobService:
         """Let a paused job fire again, from its next instant on.
 
         Raises:
-            NotFound: there is no such job.
+            NotFound: there is no such job in reach.
             Invalid: its schedule cannot be used.
-            Forbidden: it is somebody else's.
         """
         with self._database.transaction() as session:
             jobs, now = JobRepository(session), utc_now()
-            job = jobs.get(job_id, is_locked=True)
-            _check_owner(identity, job)
+            job = _in_reach(session, identity, job_id)
             _record(session, job, job_edits.resume(job, now), now)
             job.updated_at = now
             jobs.announce()
@@ -205,7 +200,6 @@ def _checked_id(job_id: str) -> str:
 
 
 def _change(session: Session, identity: Identity, job: Job, columns: dict[str, Any], now: datetime) -> None:
-    _check_owner(identity, job)
     _record(session, job, job_edits.edit(job, columns, now), now)
     job.submitter, job.updated_at = identity.identifier, now
     JobRepository(session).announce()
@@ -215,8 +209,13 @@ def _record(session: Session, job: Job, fates: list[Fate], now: datetime) -> Non
     JobRepository(session).record([NewFiring(job.id, fate.due_at, fate.outcome, fate.reason) for fate in fates], now)
 
 
-def _check_owner(identity: Identity, job: Job) -> None:
-    if job.owner != identity.owner and not identity.may(Permission.JOB_SCHEDULE_ANY):
-        raise Forbidden(
-            f"The job '{job.id}' belongs to '{job.owner}'.", hint="Ask its owner, or choose another id with: --id"
-        )
+def _in_reach(session: Session, identity: Identity, job_id: str) -> Job:
+    """Give a job that the identity may change, locked until the transaction ends."""
+    return JobRepository(session).get(job_id, owner=reach_of(identity), is_locked=True)
+
+
+def _check_free(session: Session, identity: Identity, job_id: str, job: Job | None) -> None:
+    """Let only those use an id to whom it belongs, or belonged: runs and firings stay when their job is removed."""
+    owner = job.owner if job else RunRepository(session).owner_of_job(job_id)
+    if owner is not None and reach_of(identity) not in (None, owner):
+        raise Forbidden(f"The id '{job_id}' is taken.", hint="Choose another one with: --id")

@@ -17,6 +17,7 @@ from app.repositories.runs import RunRepository
 from app.services import firing, jobs
 from app.services.firing import FiringService
 from app.services.jobs import JobService
+from tests.integration.core.conftest import add_run
 
 START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
@@ -238,12 +239,25 @@ def test_a_bad_schedule_names_the_field(
 def test_a_job_of_somebody_else_is_left_alone(service: JobService, owner: Identity, stranger: Identity) -> None:
     _schedule(service, owner)
     for attempt in (
-        lambda: _schedule(service, stranger),
+        lambda: service.change(stranger, "spike", {"description": "mine"}),
         lambda: service.remove(stranger, "spike"),
         lambda: service.pause(stranger, "spike", "no"),
+        lambda: service.resume(stranger, "spike"),
     ):
-        with pytest.raises(Forbidden):
+        with pytest.raises(NotFound):
             attempt()
+    with pytest.raises(Forbidden, match="taken") as refused:
+        _schedule(service, stranger)
+    assert owner.owner not in refused.value.message
+
+
+def test_an_id_whose_runs_are_somebody_elses_is_not_given_away(
+    service: JobService, owner: Identity, stranger: Identity, database: Database
+) -> None:
+    add_run(database, job_id="spike")
+    with pytest.raises(Forbidden, match="taken"):
+        _schedule(service, stranger)
+    _schedule(service, owner)
 
 
 def test_an_unknown_job_names_the_nearest(service: JobService, owner: Identity) -> None:
