@@ -115,6 +115,9 @@ def _host_config(request: RunRequest, network: str, log_bytes: int, mounts: list
         "NanoCpus": round(request.limits.cpus * 1e9),
         "PidsLimit": request.limits.pids,
         "NetworkMode": network,
+        # An engine can be set up to share these two by default.
+        "IpcMode": "private",
+        "CgroupnsMode": "private",
         "RestartPolicy": {"Name": "no"},
         "LogConfig": _log_config(log_bytes),
         "Mounts": mounts,

@@ -45,12 +45,14 @@ def build(
     files: Mapping[str, bytes] | None = None,
     changes: Iterable[str] = (),
     *,
+    setuid: Mapping[str, bytes] | None = None,
     has_shell: bool = True,
     is_forced: bool = False,
 ) -> str:
     """Build the image ``tag`` with ``files`` (path -> content, all executable) unless it is there, and give its tag.
 
-    ``changes`` are lines of a Dockerfile (CMD, ENTRYPOINT, ENV, USER, WORKDIR). ``is_forced`` moves an existing tag.
+    ``changes`` are lines of a Dockerfile (CMD, ENTRYPOINT, ENV, USER, WORKDIR). Those of ``setuid`` run as root whoever
+    starts them. ``is_forced`` moves an existing tag.
     """
     engine = client()
     try:
@@ -59,32 +61,34 @@ def build(
     except ImageNotFound:
         pass
     repository, _, version = tag.rpartition(":")
-    archive = _archive({**(_busybox() if has_shell else {}), **(files or {})}, _applets() if has_shell else ())
+    plain = {**(_busybox() if has_shell else {}), **(files or {})}
+    archive = _archive(plain, setuid or {}, _applets() if has_shell else ())
     engine.import_image_from_data(
         archive, repository=repository, tag=version, changes=["ENV PATH=/usr/local/bin:/usr/bin:/bin", *changes]
     )
     return tag
 
 
-def _busybox_path() -> Path:
+def busybox_path() -> Path:
+    """Give where this machine has its static busybox."""
     return Path(shutil.which("busybox") or "/bin/busybox")
 
 
 def _busybox() -> dict[str, bytes]:
-    return {"bin/busybox": _busybox_path().read_bytes()}
+    return {"bin/busybox": busybox_path().read_bytes()}
 
 
 def _applets() -> list[str]:
-    listed = subprocess.run([_busybox_path(), "--list"], check=True, capture_output=True, text=True).stdout
+    listed = subprocess.run([busybox_path(), "--list"], check=True, capture_output=True, text=True).stdout
     return [name for name in listed.split() if name != "busybox"]
 
 
-def _archive(files: Mapping[str, bytes], applets: Iterable[str]) -> bytes:
+def _archive(files: Mapping[str, bytes], setuid: Mapping[str, bytes], applets: Iterable[str]) -> bytes:
     stored = io.BytesIO()
     with tarfile.open(fileobj=stored, mode="w") as archive:
-        for name, content in files.items():
+        for name, content in {**files, **setuid}.items():
             entry = tarfile.TarInfo(name)
-            entry.size, entry.mode = len(content), 0o755
+            entry.size, entry.mode = len(content), 0o4755 if name in setuid else 0o755
             archive.addfile(entry, io.BytesIO(content))
         for name in applets:
             entry = tarfile.TarInfo(f"bin/{name}")

@@ -24,16 +24,19 @@ REQUEST = RunRequest(
     limits=Limits(memory_mb=512, cpus=0.5, pids=100, timeout_seconds=60),
     data_dir="/srv/data: odd, name",
 )
-NEVER = ("Privileged", "Binds", "CapAdd", "Devices", "PidMode", "IpcMode", "UTSMode", "UsernsMode", "VolumesFrom")
+NEVER = ("Privileged", "Binds", "CapAdd", "Devices", "PidMode", "UTSMode", "UsernsMode", "VolumesFrom")
 
 
-def config(request: RunRequest = REQUEST, *, allow_legacy: bool = True, **changes: Any) -> dict[str, Any]:
+def config(
+    request: RunRequest = REQUEST, *, allow_legacy: bool = True, secrets: str | None = None, **changes: Any
+) -> dict[str, Any]:
     return container_config(
         replace(request, **changes),
         owner=(1000, 1001),
         bridge_network="mao",
         log_bytes=1000,
         allow_legacy=allow_legacy,
+        secrets=secrets,
     )
 
 
@@ -42,6 +45,7 @@ def test_every_profile_has_limits_and_none_is_privileged(profile: Profile) -> No
     host = config(profile=profile)["HostConfig"]
     assert (host["Memory"], host["MemorySwap"]) == (512 * 2**20, 512 * 2**20)
     assert (host["NanoCpus"], host["PidsLimit"], host["Init"]) == (500_000_000, 100, True)
+    assert (host["IpcMode"], host["CgroupnsMode"]) == ("private", "private")
     assert host["RestartPolicy"] == {"Name": "no"}
     assert not set(NEVER) & set(host)
     assert "AutoRemove" not in host
@@ -57,6 +61,20 @@ def test_only_the_data_folder_is_mounted_whatever_its_name(profile: Profile) -> 
         "ReadOnly": False,
     }
     assert config(profile=profile, data_dir=None)["HostConfig"]["Mounts"] == []
+
+
+@pytest.mark.parametrize("profile", Profile)
+def test_files_and_secrets_can_be_read_and_not_written(profile: Profile) -> None:
+    files = {"b.csv": "/srv/files/2", "a.csv": "/srv/files/1"}
+    _, first, second, secrets = config(profile=profile, files=files, secrets="/dev/shm/mao-abc/7-2")["HostConfig"][
+        "Mounts"
+    ]
+    for mount, source, target in (
+        (first, "/srv/files/1", "/usr/src/app/files/a.csv"),
+        (second, "/srv/files/2", "/usr/src/app/files/b.csv"),
+        (secrets, "/dev/shm/mao-abc/7-2", "/run/secrets"),
+    ):
+        assert mount == {"Type": "bind", "Source": source, "Target": target, "ReadOnly": True}
 
 
 @pytest.mark.parametrize("profile", [Profile.STANDARD, Profile.STRICT])

@@ -89,6 +89,9 @@ class RunSchema(CamelSchema):
     backend = fields.String(metadata={"example": "docker"})
     labels = fields.Dict(keys=fields.String(), values=fields.String())
     parameters = fields.Nested(Parameters)
+    identification_keys = fields.Dict(
+        keys=fields.String(), values=fields.String(), metadata={"description": "By which its backend knows it."}
+    )
     profile = fields.String(metadata={"enum": [str(word) for word in Profile]})
     node = fields.String(allow_none=True)
     attempt = fields.Integer()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import socketserver
 import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from typing import Any
 
 import pytest
@@ -23,6 +25,12 @@ from tests.integration.executors.conformance import PATIENCE_SECONDS
 from tests.integration.executors.docker_tests import DockerTests
 
 pytestmark = pytest.mark.docker
+LISTENER = """
+import socketserver
+server = socketserver.TCPServer(("", 80), socketserver.BaseRequestHandler)
+print("ready", flush=True)
+server.serve_forever()
+"""
 
 
 @pytest.fixture
@@ -35,6 +43,41 @@ def host_port() -> Iterator[int]:
     server.shutdown()
     server.server_close()
     thread.join()
+
+
+@pytest.fixture
+def metadata_service() -> Iterator[str]:
+    """A machine behind this one with an address of the kind at which clouds hand out credentials."""
+    inner, outer, address = "mao-md-in", "mao-md-out", "169.254.123.123"
+
+    def ip(*arguments: str) -> None:
+        subprocess.run(["ip", *arguments], check=True)
+
+    ip("netns", "add", inner)
+    try:
+        ip("link", "add", outer, "type", "veth", "peer", "name", inner, "netns", inner)
+        ip("addr", "add", "198.51.100.1/30", "dev", outer)
+        ip("link", "set", outer, "up")
+        ip("-n", inner, "addr", "add", "198.51.100.2/30", "dev", inner)
+        ip("-n", inner, "addr", "add", f"{address}/32", "dev", inner)
+        ip("-n", inner, "link", "set", inner, "up")
+        ip("-n", inner, "route", "add", "default", "via", "198.51.100.1")
+        ip("route", "add", f"{address}/32", "via", "198.51.100.2", "dev", outer)
+        with serving_in(inner):
+            yield address
+    finally:
+        # The two ends of the cable and the route go with the namespace.
+        ip("netns", "delete", inner)
+
+
+@contextmanager
+def serving_in(namespace: str) -> Iterator[None]:
+    """Have somebody listen on port 80 of a network namespace, and hang up on whoever comes."""
+    command = ["ip", "netns", "exec", namespace, sys.executable, "-c", LISTENER]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as server:
+        assert server.stdout and server.stdout.readline() == b"ready\n"
+        yield
+        server.kill()
 
 
 class TestNetwork(DockerTests):
@@ -72,6 +115,14 @@ class TestNetwork(DockerTests):
         address = engine.inspect_container(server)["NetworkSettings"]["Networks"][network]["IPAddress"]
         assert self.said(executor, self.knock(address, 8080), network="") == b"shut\n"
         executor.stop(server, StopMode.FORCE, 0)
+
+    @pytest.mark.skipif(os.geteuid() != 0, reason="only root can make a machine behind this one")
+    def test_a_tool_reaches_no_metadata_service_though_others_do(
+        self, executor: Executor, engine: Any, network: str, metadata_service: str
+    ) -> None:
+        assert executor.gap() is None  # type: ignore[attr-defined]
+        assert self.said(executor, self.knock(metadata_service, 80), network="") == b"shut\n"
+        assert self.on_the_default_bridge(engine, self.knock(metadata_service, 80)) == b"open\n"
 
     def test_the_network_has_the_given_mtu(self, make_executor: Callable[..., Executor], engine: Any) -> None:
         name = "mao-test-mtu"

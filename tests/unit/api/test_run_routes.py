@@ -23,6 +23,8 @@ RUN_KEYS = [
     "backend",
     "labels",
     "parameters",
+    "identificationKeys",
+    "profile",
     "node",
     "attempt",
     "definedTime",
