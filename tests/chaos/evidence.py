@@ -78,6 +78,7 @@ class Evidence:
     ledger: Ledger
     incidents: list[Incident]
     orphans: list[tuple[int, int]] = field(default_factory=list)
+    never_right: list[tuple[int, int]] = field(default_factory=list)
     lock_keys: dict[str, bytes] = field(default_factory=dict)
     lock_runs: dict[str, tuple[str, ...]] = field(default_factory=dict)
     ended_at: datetime | None = None

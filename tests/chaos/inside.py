@@ -66,7 +66,7 @@ def _storm(world: "World", options: argparse.Namespace) -> int:  # noqa: F821, U
     drained = _drain(world)
     orphans = _orphans(world)
     evidence = gather(world, marks, load.ledger, storm.incidents)
-    evidence.orphans, evidence.ended_at = orphans, ended_at
+    evidence.orphans, evidence.ended_at, evidence.never_right = orphans, ended_at, storm.never_right
     complaints = judge(evidence)
     facts = Facts(options.seed, options.kills, options.edges, time.monotonic() - began, drained)
     text = table(facts, evidence, storm, complaints)

@@ -39,6 +39,7 @@ def judge(evidence: Evidence) -> list[Complaint]:
     """Give everything that is wrong."""
     rules = (
         lost,
+        never_true,
         repeated_submissions,
         double_starts,
         orphans,
@@ -62,6 +63,12 @@ def lost(evidence: Evidence) -> Iterator[str]:
     for run in evidence.runs.values():
         if run.status not in FINAL:
             yield f"run {run.id} is {run.status} for ever"
+
+
+def never_true(evidence: Evidence) -> Iterator[str]:
+    """When everything is back, the record says what is true."""
+    for run_id, attempt in evidence.never_right:
+        yield f"run {run_id}, attempt {attempt}, was shown wrongly for a minute, and all parts were there"
 
 
 def repeated_submissions(evidence: Evidence) -> Iterator[str]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from tests.chaos.edges import EDGES
 from tests.chaos.faults import KINDS, READY, Kind, Mend
 from tests.chaos.processes import until
-from tests.chaos.truth import Recovery, recover
+from tests.chaos.truth import Attempt, Watcher
 from tests.chaos.world import World
 
 _GAP_SECONDS = (0.2, 1.2)
@@ -19,6 +19,8 @@ _FAULTS_PER_CALM = 25
 _EDGES_PER_CALM = 16
 _EDGE_SECONDS = 25.0
 _PART_SECONDS = 120.0
+_TRUTH_SECONDS = 60.0
+_LOOK_SECONDS = 0.02
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,9 @@ class Storm:
     def __init__(self, world: World) -> None:
         self.incidents: list[Incident] = []
         self.edges: Counter[str] = Counter()
-        self.recoveries: list[Recovery] = []
+        self.calms = 0
+        self.never_right: list[Attempt] = []
+        self.watcher = Watcher(world)
         self._world = world
         self._open: dict[str, tuple[Incident, float, Mend | None]] = {}
 
@@ -81,11 +85,12 @@ class Storm:
                 self.calm()
 
     def calm(self) -> None:
-        """Wait until everything is back, and note how long the product then takes to show what is true."""
+        """Wait until everything is back and the record says what is true."""
         self._wait_for(*READY)
         for part, is_ready in READY.items():
             until(lambda ready=is_ready: ready(self._world), f"{part} answers", _PART_SECONDS)
-        self.recoveries.append(recover(self._world))
+        self.never_right += self.watcher.wait_until_true(_TRUTH_SECONDS)
+        self.calms += 1
         print(f"chaos: {len(self.incidents)} faults so far", file=sys.stderr, flush=True)
 
     def _kill_at(self, edge: str) -> None:
@@ -95,11 +100,13 @@ class Storm:
         taken.unlink(missing_ok=True)
         world.edge.write_text(edge)
         while not taken.exists() and time.monotonic() < deadline:
-            time.sleep(0.02)
+            self._pass(_LOOK_SECONDS)
         world.edge.unlink(missing_ok=True)
         if taken.exists():
             self.edges[edge] += 1
-            self.incidents.append(Incident(f"edge: {edge}", "agent", time.monotonic()))
+            incident = Incident(f"edge: {edge}", "agent", time.monotonic())
+            self.incidents.append(incident)
+            self._open["agent"] = (incident, incident.began, None)
 
     def _make(self, fault: Planned) -> None:
         incident = Incident(fault.kind.name, fault.kind.part, time.monotonic(), fault.kind.ends_tools)
@@ -121,7 +128,7 @@ class Storm:
         while time.monotonic() < deadline:
             for part in list(self._open):
                 self._is_free(part)
-            time.sleep(0.02)
+            time.sleep(_LOOK_SECONDS)
 
     def _is_free(self, part: str) -> bool:
         """Mend what has lasted long enough, and tell whether the part is back."""

@@ -12,6 +12,7 @@ from tests.chaos.evidence import Evidence
 from tests.chaos.isolation import CHECKOUT
 from tests.chaos.judgement import Complaint
 from tests.chaos.storm import Storm
+from tests.chaos.truth import delays
 
 
 @dataclass(frozen=True)
@@ -50,8 +51,9 @@ def _faults(storm: Storm) -> str:
 
 def _runs(facts: Facts, evidence: Evidence, storm: Storm) -> str:
     states = Counter(run.status for run in evidence.runs.values())
-    seconds = [second for recovery in storm.recoveries for second in recovery.seconds]
-    times = " / ".join(f"{percentile(seconds, percent):.1f} s" for percent in (50, 95, 100))
+    told = storm.watcher.lies
+    returns = [incident.returned for incident in storm.incidents if incident.returned]
+    whole, after = [lie.ended - lie.began for lie in told], delays(told, returns)
     answers = ", ".join(f"{status}: {count}" for status, count in sorted(evidence.ledger.answers.items()))
     rows = {
         "runs that the API accepted": len(evidence.ledger.accepted()),
@@ -60,12 +62,16 @@ def _runs(facts: Facts, evidence: Evidence, storm: Storm) -> str:
         "runs by final state": ", ".join(f"{state} {count}" for state, count in sorted(states.items())),
         "attempts after the first": sum(max(0, run.attempt - 1) for run in evidence.runs.values()),
         "answers of the API by status (599: connection cut)": answers,
-        "calms; live runs in them": f"{len(storm.recoveries)}; {sum(one.live for one in storm.recoveries)}",
-        "wrongly shown when all was back; until shown rightly (p50 / p95 / most)": f"{len(seconds)}; {times}",
-        "never shown rightly": sum(len(recovery.never) for recovery in storm.recoveries),
+        "times that a run was shown otherwise than the engine shows it": len(told),
+        "for how long, outages included (p50 / p95 / most)": _times(whole),
+        "for how long after all that was away was back (p50 / p95 / most)": _times(after),
         "all runs over after the last fault": f"{facts.drained_seconds:.1f} s",
     }
     return "\n".join(["| what | how much |", "|---|---|", *(f"| {name} | {value} |" for name, value in rows.items())])
+
+
+def _times(seconds: Sequence[float]) -> str:
+    return " / ".join(f"{percentile(seconds, percent):.1f} s" for percent in (50, 95, 100))
 
 
 def _complaints(complaints: Sequence[Complaint]) -> str:

@@ -113,6 +113,11 @@ def test_more_executions_than_attempts_are_seen(evidence: Evidence) -> None:
     assert _kinds(evidence) == {"double starts"}
 
 
+def test_a_run_that_is_shown_wrongly_for_ever_is_seen(evidence: Evidence) -> None:
+    evidence.never_right = [(BAD, 1)]
+    assert _kinds(evidence) == {"never true"}
+
+
 def test_an_orphan_is_seen(evidence: Evidence) -> None:
     evidence.orphans = [(BAD, 1)]
     assert _kinds(evidence) == {"orphans"}
