@@ -24,6 +24,10 @@ _INSTANCE = click.option(
     type=click.Path(file_okay=False, path_type=Path),
     help="Folder of this installation's state and config.ini. Default: MAO_INSTANCE, else ./instance.",
 )
+_DRY_RUN = click.option("--dry-run", is_flag=True, help="Only show what would be removed.")
+_OUTPUT = click.option(
+    "-o", "--output", type=click.Choice(["table", "json"]), default="table", help="Form of what is printed."
+)
 _FAILED = 1
 
 
@@ -150,6 +154,42 @@ def create(instance: Path | None, save: bool) -> None:
         if save:
             machine.save_connection(found, made)
         click.echo(f"Stored in {found.instance / 'maoctl.ini'}." if save else made)
+
+
+@cli.command()
+@_INSTANCE
+@_DRY_RUN
+@_OUTPUT
+def retention(instance: Path | None, dry_run: bool, output: str) -> None:
+    """Remove now what is older than the section RETENTION keeps it; the agent does so every hour by itself.
+
+    Example: mao retention --dry-run
+    """
+    from app.machine import cleaning
+
+    with _plain_errors():
+        cleaning.remove_expired(_loaded(instance), click.echo, is_dry_run=dry_run, is_json=output == "json")
+
+
+@cli.command()
+@_INSTANCE
+@_DRY_RUN
+@_OUTPUT
+def gc(instance: Path | None, dry_run: bool, output: str) -> None:
+    """Remove what nobody needs any more: left containers, images, files, secrets and halves of clones.
+
+    Nothing is touched that this installation did not make itself. Exit status: 1 where something could not be looked at
+    or removed.
+
+    Example: mao gc --dry-run
+    """
+    from app.machine import cleaning
+
+    with _plain_errors():
+        problems = cleaning.collect_garbage(_loaded(instance), click.echo, is_dry_run=dry_run, is_json=output == "json")
+        for problem in problems:
+            click.echo(f"mao: {problem}", err=True)
+        sys.exit(_FAILED if problems else 0)
 
 
 @cli.command(hidden=True)

@@ -6,7 +6,15 @@ killed ``mao up`` left behind is ended cleanly before the next one begins.
 
 from __future__ import annotations
 
-from app.embedded.etcd import EtcdServer, start_etcd
-from app.embedded.postgres import PostgresServer, start_postgres
+from app.embedded.etcd import EtcdServer, etcd_address, start_etcd
+from app.embedded.postgres import PostgresPlace, PostgresServer, postgres_place, start_postgres
 
-__all__ = ["EtcdServer", "PostgresServer", "start_etcd", "start_postgres"]
+__all__ = [
+    "EtcdServer",
+    "PostgresPlace",
+    "PostgresServer",
+    "etcd_address",
+    "postgres_place",
+    "start_etcd",
+    "start_postgres",
+]

@@ -72,6 +72,11 @@ def start_etcd(folder: Path, *, is_durable: bool = True) -> EtcdServer:
         raise
 
 
+def etcd_address(folder: Path) -> str:
+    """Give the address of the member of ``folder`` while it runs; nothing is started."""
+    return f"127.0.0.1:{(folder.resolve() / 'port').read_text().strip()}"
+
+
 def _program() -> Path:
     for path in _candidates():
         if os.access(path, os.X_OK) and path.is_file() and not _is_script(path):

@@ -118,6 +118,22 @@ def start_postgres(folder: Path, *, is_durable: bool = True) -> PostgresServer:
         raise
 
 
+@dataclass(frozen=True)
+class PostgresPlace:
+    """Where a server that somebody else has started is reached."""
+
+    address: str
+    password: str
+    user: str = _USER
+    database: str = _DATABASE
+
+
+def postgres_place(folder: Path) -> PostgresPlace:
+    """Give where the server of ``folder`` is reached while it runs; nothing is started."""
+    place = settle(folder, unprivileged_account())
+    return PostgresPlace(f"127.0.0.1:{(place / 'port').read_text().strip()}", (place / "password").read_text())
+
+
 def _end_earlier_server(data: Path) -> None:
     end_leftovers(data, "postgres", signal.SIGINT, _STOP_SECONDS, first=_postmaster(data))
     # Nobody is left on these data, so a number in this file is stale. PostgreSQL would believe it wherever another

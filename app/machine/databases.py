@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
 from app import embedded
-from app.errors import Unavailable
+from app.errors import Invalid, Unavailable
+from app.machine.instance import claimed, running_pid
 from app.settings import Settings
 
 _LOG = logging.getLogger(__name__)
@@ -73,7 +74,41 @@ def start(settings: Settings, stack: ExitStack) -> tuple[Settings, list[KeptServ
     return settings, kept
 
 
-def _with_postgres(settings: Settings, server: embedded.PostgresServer) -> Settings:
+@contextmanager
+def within_reach(settings: Settings) -> Iterator[Settings]:
+    """Give settings that name running databases, for the length of the block.
+
+    Embedded ones are those of the `mao up` that runs for this instance; where none runs, they are started for the time.
+
+    Raises:
+        Invalid: none are configured, and `mao up` has never made any.
+        Locked: `mao up` is just starting or stopping.
+    """
+    if settings.postgres.address and settings.etcd.address:
+        yield settings
+        return
+    if not settings.postgres.address and not (settings.instance / "postgres").is_dir():
+        raise Invalid(
+            f"There is no database: none is configured, and {settings.instance} has none.",
+            hint="Name the folder of an installation with --instance.",
+        )
+    if running_pid(settings.instance) is not None:
+        yield _joined(settings)
+        return
+    with claimed(settings.instance), ExitStack() as stack:
+        yield start(settings, stack)[0]
+
+
+def _joined(settings: Settings) -> Settings:
+    if not settings.postgres.address:
+        settings = _with_postgres(settings, embedded.postgres_place(settings.instance / "postgres"))
+    if not settings.etcd.address:
+        address = embedded.etcd_address(settings.instance / "etcd")
+        settings = replace(settings, etcd=replace(settings.etcd, address=address))
+    return settings
+
+
+def _with_postgres(settings: Settings, server: embedded.PostgresServer | embedded.PostgresPlace) -> Settings:
     found = replace(
         settings.postgres,
         address=server.address,

@@ -38,7 +38,10 @@ class Cleaner:
             executors=context.executors,
             installation=context.installation,
         )
-        for problem in collect(premises, REST, context.actor).problems:
+        collected = collect(premises, REST, context.actor)
+        for item in collected.items:
+            log.info("Removed the %s %s: %s.", item.kind, item.name, item.why)
+        for problem in collected.problems:
             log.warning("Some garbage stays for now. %s", problem)
 
     def _is_over(self) -> bool:

@@ -5,7 +5,6 @@ Where it comes from is in ``app.services.garbage_finders``: one finder for each 
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
@@ -18,8 +17,6 @@ from app.repositories.workdirs import Workdirs
 from app.services.audit import AuditService
 from app.services.images import keep_book
 from app.settings import Settings
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -105,7 +102,6 @@ def _remove(found: Collection) -> Collection:
         try:
             if item.remove() is not False:
                 removed.items.append(item)
-                log.info("Removed the %s %s: %s.", item.kind, item.name, item.why)
         except (Unavailable, BackendFailed, OSError) as error:
             removed.problems.append(_problem(f"The {item.kind} {item.name} was not removed", error))
     return removed

@@ -171,3 +171,19 @@ def test_a_port_that_is_taken_is_named(instance: Path, port: int) -> None:
         )
     assert refused.returncode == 1
     assert f"127.0.0.1:{port}" in refused.stderr
+
+
+def test_cleaning_finds_the_databases_of_up_and_starts_them_where_it_does_not_run(
+    instance: Path, start_up: Callable[[], subprocess.Popen[bytes]]
+) -> None:
+    process = start_up()
+    retention = [*MAO, "retention", "--dry-run", "--instance", str(instance)]
+    told = subprocess.run(retention, check=True, capture_output=True, text=True).stdout
+    assert "Would remove 0 B altogether." in told
+    assert api.missing_systems(connection_of(instance)) == []
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(PATIENCE_SECONDS) == 0
+    assert (
+        "Would remove 0 B altogether." in subprocess.run(retention, check=True, capture_output=True, text=True).stdout
+    )
+    assert processes_of(instance) == {}
