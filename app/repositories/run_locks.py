@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import or_, select, text, update
+from sqlalchemy import select, text, update
 from sqlalchemy.orm import Session
 
 from app.models.agent import Agent
@@ -98,14 +98,9 @@ class RunLockRepository:
             values = {"id": holding.run_id, "lease": holding.lease, "beginning": beginning, "warning": warning}
             self._session.execute(_WARN, values)
 
-    def explain(self, run_id: int, reason: str) -> None:
-        """Write on a run that wants locks what it waits for."""
-        self._session.execute(
-            update(Run)
-            .where(Run.id == run_id, Run.status == RunStatus.WAITING_LOCKS, Run.lock_token.is_(None))
-            .where(or_(Run.waiting_for.is_(None), Run.waiting_for != reason))
-            .values(waiting_for=reason)
-        )
+    def explain(self, reasons: Mapping[int, str]) -> None:
+        """Write on runs that want locks what each waits for."""
+        self._session.execute(_EXPLAIN, {"ids": list(reasons), "reasons": list(reasons.values())})
 
 
 _HAS_ANY = text("""
@@ -117,6 +112,12 @@ _HOLDINGS = (
     .where(Run.lock_lease.is_not(None))
     .order_by(Run.id)
 )
+_EXPLAIN = text("""
+    update runs set waiting_for = given.reason
+      from unnest(cast(:ids as bigint[]), cast(:reasons as varchar[])) as given (id, reason)
+     where runs.id = given.id and status = 'WAITING_LOCKS' and lock_token is null
+       and waiting_for is distinct from given.reason
+""")
 _WARN = text("""
     update runs set warnings = warnings || jsonb_build_array(cast(:warning as text))
      where id = :id and lock_lease = :lease and not exists (

@@ -113,10 +113,10 @@ class LockTaker:
             return RunLockRepository(session).note_taken(run.id, lease, node=context.node, epoch=context.epoch)
 
     def _explain(self, reasons: Mapping[int, str]) -> None:
+        if not reasons:
+            return
         with self._context.database.transaction() as session:
-            runs = RunLockRepository(session)
-            for run_id, reason in reasons.items():
-                runs.explain(run_id, reason)
+            RunLockRepository(session).explain(reasons)
 
     def _holder(self, run: Run) -> Holder:
         context = self._context
