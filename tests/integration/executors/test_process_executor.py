@@ -18,12 +18,12 @@ from typing import Any
 import pytest
 
 from app.errors import BackendFailed
-from app.executors import process_folder, process_tree
+from app.executors import process_folder, process_tree, secret_folders
 from app.executors.base import Executor, Phase, StopMode
 from app.executors.process import ProcessExecutor
 from app.models.run import Cause
 from app.models.tool import Profile
-from tests.integration.executors.conformance import LIMITS, PATIENCE_SECONDS, ExecutorTests
+from tests.integration.executors.conformance import INSTALLATION, LIMITS, NODE, PATIENCE_SECONDS, ExecutorTests
 
 ROOT = Path(__file__).parents[3]
 AGENT = """
@@ -166,6 +166,54 @@ class TestSurroundings(ProcessTests):
     def test_the_run_is_readable_by_the_agents_user_only(self, executor: Executor, folder: Path) -> None:
         handle = executor.create(self.request_for(env={"SECRET": "x"}))
         assert (folder / handle).stat().st_mode & 0o077 == 0
+
+
+class TestHandedOver(ProcessTests):
+    script = 'cat "$MAO_FILES/list.csv" "$MAO_SECRETS/token"; echo; echo changed >"$MAO_FILES/list.csv"; id -u'
+
+    @pytest.fixture
+    def given(self, tmp_path: Path) -> Iterator[dict[str, Any]]:
+        listed, kept = tmp_path / "17", tmp_path / "secrets"
+        listed.write_text("a,b\n")
+        kept.mkdir()
+        (kept / "token").write_text("hush")
+        yield {"files": {"list.csv": str(listed)}, "secrets_dir": str(kept)}
+        shutil.rmtree(secret_folders.SHARED_MEMORY / f"mao-{INSTALLATION}", ignore_errors=True)
+
+    def said(self, executor: Executor, **changes: Any) -> list[bytes]:
+        handle, _ = self.ended(executor, self.request_for(self.script, **changes))
+        return b"".join(executor.output(handle, 0)).splitlines()
+
+    def test_a_tool_reads_its_files_and_secrets_and_changes_no_original(
+        self, executor: Executor, given: dict[str, Any], tmp_path: Path
+    ) -> None:
+        assert self.said(executor, **given)[0:2] == [b"a,b", b"hush"]
+        assert (tmp_path / "17").read_text() == "a,b\n"
+
+    @pytest.mark.skipif(os.geteuid() != 0, reason="only root can run a tool as somebody else")
+    def test_so_does_a_tool_of_another_user(self, given: dict[str, Any], shared_folder: Path) -> None:
+        data_dir = shared_folder / "data"
+        data_dir.mkdir()
+        os.chown(data_dir, 1000, 1001)
+        executor = ProcessExecutor(shared_folder / "runs")
+        said = self.said(executor, data_dir=str(data_dir), **given)
+        assert (said[:2], said[-1]) == ([b"a,b", b"hush"], b"1000")
+        assert b"denied" in said[2]
+
+    def test_copies_go_with_the_attempt_and_are_no_attempt_themselves(
+        self, executor: Executor, given: dict[str, Any], folder: Path
+    ) -> None:
+        given["files"]["request.json"] = given["files"]["list.csv"]
+        handle = executor.create(self.request_for(**given))
+        assert [found.handle for found in executor.leftovers(INSTALLATION, NODE)] == [handle]
+        assert [path.name for path in (folder / "files").iterdir()] == [handle]
+        executor.remove(handle)
+        assert list((folder / "files").iterdir()) == []
+
+    def test_a_file_that_is_gone_is_said_to_be(self, executor: Executor, tmp_path: Path) -> None:
+        with pytest.raises(BackendFailed, match="cannot be copied") as caught:
+            executor.create(self.request_for(files={"list.csv": str(tmp_path / "nothing")}))
+        assert caught.value.cause == Cause.DATA_UNAVAILABLE
 
 
 class TestRefusals(ProcessTests):

@@ -1,0 +1,79 @@
+"""What is laid out of secrets goes with its attempt, whatever was killed."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from app.executors import secret_folders
+from app.models.run import RunStatus
+from app.services.agent_context import AgentContext
+from app.services.dispatching import Dispatcher
+from app.services.requests import request_for
+from app.services.secrets import sweep_secrets
+from tests.integration.core.world import World
+
+
+@pytest.fixture
+def office(world: World) -> Iterator[tuple[AgentContext, Dispatcher]]:
+    context, dispatcher = world.begin()
+    kept = context.settings.working_environment.secretsdir / "spike"
+    kept.mkdir(parents=True)
+    (kept / "token").write_text("hush")
+    yield context, dispatcher
+    shutil.rmtree(secret_folders.SHARED_MEMORY / f"mao-{context.installation}", ignore_errors=True)
+
+
+def lay_out(context: AgentContext, world: World, run_id: int, attempt: int) -> None:
+    row = world.row(run_id)
+    row.attempt = attempt
+    secret_folders.lay_out(request_for(context, row, None), "0:0")
+
+
+def test_a_run_is_given_the_folder_of_its_tool_only(world: World, office: tuple[AgentContext, Dispatcher]) -> None:
+    context, _ = office
+    kept = context.settings.working_environment.secretsdir
+    assert request_for(context, world.row(world.add()), None).secrets_dir == str(kept / "spike")
+    assert request_for(context, world.row(world.add(tool="other")), None).secrets_dir is None
+
+
+def test_a_run_that_is_over_leaves_no_secrets(world: World, office: tuple[AgentContext, Dispatcher]) -> None:
+    context, dispatcher = office
+    run_id, seen = world.add(), []
+    world.rules.append(lambda call: lay_out(context, world, run_id, 1) if call == "create" else None)
+    world.rules.append(lambda call: seen.append((call, secret_folders.laid_out(context.installation))))
+    dispatcher.step()
+    world.until(run_id, RunStatus.SUCCEEDED)
+    assert ("start", [(run_id, 1)]) in seen
+    until_none_is_left(context)
+
+
+def until_none_is_left(context: AgentContext) -> None:
+    """The container goes just after the run is final, and its secrets with it."""
+    for _ in range(200):
+        if not secret_folders.laid_out(context.installation):
+            return
+        threading.Event().wait(0.05)
+    raise AssertionError("The secrets stayed.")
+
+
+def test_the_sweep_takes_what_is_over_and_nothing_else(world: World, office: tuple[AgentContext, Dispatcher]) -> None:
+    context, dispatcher = office
+    world.backend.is_slow = True
+    live = world.add()
+    dispatcher.step()
+    world.until(live, RunStatus.RUNNING)
+    over, waiting = world.add(), world.add()
+    world.stop(over)
+    claimed_and_forgotten = (waiting, 1)
+    for run_id, attempt in ((live, 1), (over, 1), (999_999, 1), claimed_and_forgotten):
+        if run_id == 999_999:
+            folder = secret_folders.SHARED_MEMORY / f"mao-{context.installation}" / f"{run_id}-{attempt}"
+            folder.mkdir()
+        else:
+            lay_out(context, world, run_id, attempt)
+    sweep_secrets(context)
+    assert sorted(secret_folders.laid_out(context.installation)) == sorted([(live, 1), claimed_and_forgotten])
