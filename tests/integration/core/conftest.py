@@ -12,9 +12,13 @@ from app.models.run import Run
 from app.models.token import Identity, Permission
 from app.repositories.database import Database
 from app.repositories.runs import RunRepository
+from app.services import firing, jobs, zone_rules
+from app.services.firing import FiringService
+from app.services.jobs import JobService
 from app.services.runs import new_run
 from app.settings import Settings
 from tests.integration.core.callers import Callers
+from tests.integration.core.timetable import KnownTools, Time
 
 if TYPE_CHECKING:
     from tests.integration.core.world import World
@@ -58,6 +62,25 @@ def world(database_url: str, tmp_path: Path) -> Iterator[World]:
     made.end()
     assert made.sins == [], "calls to the backend were made while a transaction was open"
     made.database.close()
+
+
+@pytest.fixture
+def time(monkeypatch: pytest.MonkeyPatch) -> Time:
+    """The time of everything that has to do with schedules."""
+    made = Time()
+    for module in (firing, jobs, zone_rules):
+        monkeypatch.setattr(module, "utc_now", made)
+    return made
+
+
+@pytest.fixture
+def service(database: Database, time: Time) -> JobService:
+    return JobService(database, KnownTools())  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def clock(database: Database) -> FiringService:
+    return FiringService(database, catch_up_per_minute=60)
 
 
 def add_run(database: Database, *, is_planned: bool = True, **columns: object) -> Run:

@@ -14,49 +14,10 @@ from app.models.token import Identity
 from app.repositories.database import Database
 from app.repositories.jobs import JobRepository
 from app.repositories.runs import RunRepository
-from app.services import firing, jobs
 from app.services.firing import FiringService
 from app.services.jobs import JobService
 from tests.integration.core.conftest import add_run
-
-START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
-
-
-class KnownTools:
-    """Stands where the planner stands: knows one tool."""
-
-    def plan(self, tool_name: str, labels: dict[str, str] | None = None) -> dict[str, object]:
-        if tool_name != "spike":
-            raise NotFound(f"There is no tool '{tool_name}'.")
-        return {}
-
-
-class Time:
-    """A time that the test sets."""
-
-    def __init__(self) -> None:
-        self.now = START
-
-    def __call__(self) -> datetime:
-        return self.now
-
-
-@pytest.fixture
-def time(monkeypatch: pytest.MonkeyPatch) -> Time:
-    made = Time()
-    monkeypatch.setattr(firing, "utc_now", made)
-    monkeypatch.setattr(jobs, "utc_now", made)
-    return made
-
-
-@pytest.fixture
-def service(database: Database, time: Time) -> JobService:
-    return JobService(database, KnownTools())  # type: ignore[arg-type]
-
-
-@pytest.fixture
-def clock(database: Database) -> FiringService:
-    return FiringService(database, 60)
+from tests.integration.core.timetable import START, Time, runs_of
 
 
 def _firings(database: Database, job_id: str = "spike") -> list[Firing]:
@@ -65,14 +26,14 @@ def _firings(database: Database, job_id: str = "spike") -> list[Firing]:
 
 
 def _runs(database: Database, job_id: str = "spike") -> list[int]:
-    with database.transaction() as session:
-        return [run.id for run in RunRepository(session).list(job_id=job_id)]
+    return [run.id for run in runs_of(database, job_id)]
 
 
 def _end_all_runs(database: Database) -> None:
+    waiting = [run for run in runs_of(database) if run.status == RunStatus.WAITING_LOCKS]
     with database.transaction() as session:
         runs = RunRepository(session)
-        for run in runs.list(statuses=[RunStatus.WAITING_LOCKS]):
+        for run in waiting:
             assert runs.change(run.id, RunStatus.WAITING_LOCKS, RunStatus.FAILED, actor="test")
 
 
@@ -169,8 +130,7 @@ def test_replace_stops_the_run_before(
     for hours in (1, 2):
         time.now = START + timedelta(hours=hours)
         clock.fire_due()
-    with database.transaction() as session:
-        newest, oldest = RunRepository(session).list(job_id="spike")
+    oldest, newest = runs_of(database, "spike")
     assert (oldest.status, oldest.cause) == ("ABORTED", "cancelled")
     assert newest.status == "WAITING_LOCKS"
 
