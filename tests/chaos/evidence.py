@@ -19,7 +19,7 @@ from tests.chaos.world import LOCK_SECONDS, World
 _POLL_SECONDS = 0.5
 _RUNS = """
     select id, tool, status, cause, exit_code, attempt, description, job_id, due_at, message, defined_at, started_at,
-           ended_at, output_base, warnings
+           ended_at, output_base, warnings, tool_failures
       from runs order by id
 """
 _EVENTS = "select run_id, from_status, to_status, cause, at from run_events order by id"
@@ -47,6 +47,7 @@ class RunRow:
     ended_at: datetime | None
     output_base: int = 0
     warnings: Sequence[str] = ()
+    tool_failures: int = 0
 
     @property
     def has_lost_lock(self) -> bool:

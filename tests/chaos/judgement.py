@@ -42,6 +42,7 @@ def judge(evidence: Evidence) -> list[Complaint]:
         never_true,
         repeated_submissions,
         double_starts,
+        wrong_retries,
         orphans,
         false_states,
         unexplained_doubt,
@@ -90,6 +91,21 @@ def double_starts(evidence: Evidence) -> Iterator[str]:
         run = evidence.runs.get(run_id)
         if run is None or count > run.attempt:
             yield f"run {run_id} was executed {count} times in {run.attempt if run else 0} attempts"
+        for earlier, later in pairwise(evidence.of_run(run_id)):
+            if earlier.ended is not None and later.began < earlier.ended:
+                yield f"run {run_id} was executed again before the attempt before had ended"
+
+
+def wrong_retries(evidence: Evidence) -> Iterator[str]:
+    """A run whose tool fails for good has had all attempts that were asked for, and every attempt is recorded."""
+    for run_id, submission in evidence.ledger.accepted().items():
+        run = evidence.runs.get(run_id)
+        if run and run.status == "FAILED" and run.cause == "tool_error" and run.tool_failures < submission.tool_retries:
+            yield f"run {run_id} was given up after {run.tool_failures} of {submission.tool_retries} further attempts"
+    for run in evidence.runs.values():
+        numbers = [number for number, *_ in evidence.attempts.get(run.id, [])]
+        if run.attempt and numbers != list(range(1, run.attempt)):
+            yield f"run {run.id} is at its attempt {run.attempt}, and these are recorded: {numbers}"
 
 
 def orphans(evidence: Evidence) -> Iterator[str]:
@@ -143,9 +159,10 @@ def wrong_output(evidence: Evidence) -> Iterator[str]:
                 yield f"run {run.id}: a piece of its output begins at {start}, and the one before ends at {position}"
             position, data = start + len(piece), data + piece
         firsts = [first for _, _, _, first in evidence.attempts.get(run.id, [])] + [run.output_base]
-        for first, following in zip(firsts, [*firsts[1:], len(data)], strict=True):
-            if problem := _problem_of(evidence, run, data[first:following], is_last=first == firsts[-1]):
-                yield f"run {run.id}: {problem}"
+        ends = [*firsts[1:], len(data)]
+        for number, (first, following) in enumerate(zip(firsts, ends, strict=True), start=1):
+            if problem := _problem_of(evidence, run, data[first:following], is_last=number == len(firsts)):
+                yield f"run {run.id}, attempt {number}: {problem}"
 
 
 def _problem_of(evidence: Evidence, run: RunRow, data: bytes, *, is_last: bool) -> str | None:

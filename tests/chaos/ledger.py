@@ -15,7 +15,8 @@ class Submission:
     key: str
     tool: str
     answered: set[int] = field(default_factory=set)
-    wants_stop: bool = False
+    infrastructure_retries: int = 0
+    tool_retries: int = 0
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,9 @@ _BACKLOG = 14
 _STOP_RATIO = 0.1
 _REPEAT_RATIO = 0.1
 _ATTEMPTS = 60
+_RETRIES = ((0, 0), (0, 0), (2, 0), (2, 0), (0, 1), (2, 1))
+"""Further attempts after failures of the infrastructure, and of the tool."""
+
 _APPOINTMENT_SECONDS = 4.0
 
 
@@ -106,11 +109,11 @@ class Load:
                 continue
             count += 1
             name = chance.choice((*DATA_TOOLS, *DATA_TOOLS, *PLAIN_TOOLS))
-            submission = Submission(f"{self._seed}-{number}-{count}", name, wants_stop=chance.random() < _STOP_RATIO)
+            submission = Submission(f"{self._seed}-{number}-{count}", name, *chance.choice(_RETRIES))
             run_id = self._submit_once(submission)
             if run_id and chance.random() < _REPEAT_RATIO:
                 self._ask(submission)
-            if run_id and submission.wants_stop:
+            if run_id and chance.random() < _STOP_RATIO:
                 threading.Thread(target=self._stop, args=[run_id, chance.uniform(0, 1.5)], daemon=True).start()
 
     def _submit_once(self, submission: Submission) -> int | None:
@@ -124,7 +127,11 @@ class Load:
         return None
 
     def _ask(self, submission: Submission) -> int | None:
-        body = {"description": submission.key}
+        body = {
+            "description": submission.key,
+            "infrastructureRetries": submission.infrastructure_retries,
+            "toolRetries": submission.tool_retries,
+        }
         answer = self._world.call("POST", f"/api/tools/{submission.tool}/runs", key=submission.key, json=body)
         self.ledger.count(answer.status_code)
         if answer.status_code != 202:

@@ -103,9 +103,35 @@ def test_a_key_that_made_two_runs_is_seen_though_one_of_them_was_never_answered(
 
 
 def test_a_container_that_was_started_twice_is_seen(evidence: Evidence) -> None:
-    _change(evidence, BAD, attempt=2)
-    evidence.executions.append(_execution(BAD, 30.0))
+    _second_attempt(evidence, 30.0)
+    evidence.executions[-1].container = evidence.executions[-2].container
     assert _kinds(evidence) == {"double starts"}
+
+
+def _second_attempt(evidence: Evidence, began: float) -> None:
+    """Let the failed run have had two attempts, the later one from ``began`` on."""
+    data = b"".join(tool.lines(BAD))
+    _change(evidence, BAD, attempt=2, output_base=len(data))
+    evidence.attempts[BAD] = [(1, tool.exit_code(BAD), "tool_error", 0)]
+    evidence.executions.append(_execution(BAD, began, "other"))
+    evidence.output[BAD].append((len(data), data))
+
+
+def test_a_second_attempt_begins_after_the_first_has_ended(evidence: Evidence) -> None:
+    _second_attempt(evidence, 30.0)
+    assert _kinds(evidence) == set()
+    evidence.executions[-1].began = 20.5
+    assert _kinds(evidence) == {"double starts"}
+
+
+def test_attempts_that_were_not_made_or_not_recorded_are_seen(evidence: Evidence) -> None:
+    evidence.ledger.submissions[1].tool_retries = 1
+    assert _kinds(evidence) == {"wrong retries"}
+    _second_attempt(evidence, 30.0)
+    _change(evidence, BAD, tool_failures=1)
+    assert _kinds(evidence) == set()
+    evidence.attempts[BAD][0] = (2, 1, "tool_error", 0)
+    assert _kinds(evidence) == {"wrong retries"}
 
 
 def test_more_executions_than_attempts_are_seen(evidence: Evidence) -> None:

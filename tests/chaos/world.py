@@ -196,6 +196,7 @@ class World:
             "MAO_LIMITS_STOP_GRACE_SECONDS": "1",
             "MAO_LIMITS_CONCURRENT_RUNS": "8",
             "MAO_LIMITS_LOCK_SECONDS": str(LOCK_SECONDS),
+            "MAO_LIMITS_RETRY_SECONDS": "1",
             "MAO_LIMITS_CATCH_UP_PER_MINUTE": "0",
         }
         return load(environment, self.folder / "instance")
