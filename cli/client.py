@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, BinaryIO
 
 import requests
 from requests.adapters import BaseAdapter, HTTPAdapter
@@ -21,6 +21,7 @@ Json = dict[str, Any]
 CONNECT_SECONDS = 5.0
 READ_SECONDS = 30.0
 PAGE_ITEMS = 500
+PIECE_BYTES = 64 * 2**10
 TRIES = 3
 FIRST_PAUSE_SECONDS = 0.3
 LONGEST_PAUSE_SECONDS = 5.0
@@ -123,6 +124,32 @@ class Client:
         """
         return self._once(method, path, query=query, body=body, headers=headers)
 
+    def upload(self, path: str, source: BinaryIO) -> Answer:
+        """Send the bytes of a file, piece by piece, once.
+
+        Raises:
+            Refused, ServerFailed, Unavailable: see ``cli.answers.check``.
+            Unreached: there is no answer.
+        """
+        return self._once("POST", path, data=source, headers={"Content-Type": "application/octet-stream"})
+
+    def download(self, path: str) -> tuple[Mapping[str, str], Iterator[bytes]]:
+        """Ask for the bytes of a file, once, and give the headers of the answer and its body in pieces.
+
+        Raises:
+            Refused, ServerFailed, Unavailable: see ``cli.answers.check``.
+            Unreached: there is no answer, or, from the iterator, it breaks off.
+        """
+        try:
+            response = self._http.get(
+                self.url + path, timeout=(CONNECT_SECONDS, READ_SECONDS), allow_redirects=False, stream=True
+            )
+            if not response.ok:
+                check(response.status_code, response.headers, response.content)
+        except requests.RequestException as error:
+            raise _unreached(error, self.url, is_change=False) from error
+        return response.headers, self._pieces(response)
+
     def list(self, path: str, limit: int, query: Mapping[str, Any] | None = None) -> Listing:
         """Give the first ``limit`` items of a list, page after page."""
         items: list[Json] = []
@@ -149,6 +176,12 @@ class Client:
             if cursor == before:
                 raise ServerFailed(f"The server's list at {path} does not end.")
 
+    def _pieces(self, response: requests.Response) -> Iterator[bytes]:
+        try:
+            yield from response.iter_content(PIECE_BYTES)
+        except requests.RequestException as error:
+            raise _unreached(error, self.url, is_change=False) from error
+
     def _once(
         self,
         method: str,
@@ -156,6 +189,7 @@ class Client:
         *,
         query: Mapping[str, Any] | None = None,
         body: Json | None = None,
+        data: BinaryIO | None = None,
         headers: Mapping[str, str] | None = None,
         accepted: Collection[int] = (),
         read_seconds: float = READ_SECONDS,
@@ -166,6 +200,7 @@ class Client:
                 self.url + path,
                 params=dict(query or {}),
                 json=body,
+                data=data,
                 headers=dict(headers or {}),
                 timeout=(CONNECT_SECONDS, read_seconds),
                 allow_redirects=False,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 from email.utils import parsedate_to_datetime
+from typing import BinaryIO
 from urllib.parse import quote
 
 from cli.client import READ_SECONDS, Client, Json, Listing, items_of
@@ -170,6 +171,19 @@ class Server:
         items = items_of(self._client.get(f"/api/runs/{run_id}/events").json)
         return Listing(items[:limit], len(items) > limit)
 
+    def list_files(self, run_id: int) -> Listing:
+        """List the files that a run sees; there are few, so the server gives them without pages."""
+        return Listing(items_of(self._client.get(f"/api/runs/{run_id}/files").json), is_cut=False)
+
+    def upload_file(self, run_id: int, name: str, source: BinaryIO) -> Json:
+        """Upload a file for a run that is not started yet."""
+        return self._client.upload(f"/api/runs/{run_id}/files/{_segment(name)}", source).json
+
+    def download_file(self, run_id: int, name: str) -> tuple[str, Iterator[bytes]]:
+        """Give the SHA-256 of a file, in hex or empty where the server does not say it, and its bytes in pieces."""
+        headers, pieces = self._client.download(f"/api/runs/{run_id}/files/{_segment(name)}")
+        return headers.get("ETag", "").strip('"'), pieces
+
     # Jobs.
 
     def list_jobs(self, limit: int, *, internal: bool) -> Listing:
@@ -216,6 +230,16 @@ class Server:
     def list_firings(self, job_id: str, limit: int) -> Listing:
         """List what became of a job's due instants."""
         return self._client.list(f"/api/jobs/{_segment(job_id)}/firings", limit)
+
+    # The federation.
+
+    def list_locks(self, limit: int) -> Listing:
+        """List the locks that runs of all nodes hold."""
+        return self._client.list("/api/locks", limit)
+
+    def break_lock(self, key: str) -> None:
+        """Break a lock."""
+        self._client.send("DELETE", f"/api/locks/{_segment(key)}")
 
     def list_notifications(self, limit: int) -> Listing:
         """List the federation's notifications."""

@@ -12,12 +12,13 @@ import click
 
 from cli import __version__
 from cli.client import Client
-from cli.commands import tool_runs, tool_schedules  # noqa: F401 - importing them adds their verbs to `tool`
+from cli.commands import run_files, tool_runs, tool_schedules  # noqa: F401 - importing them adds their verbs
 from cli.commands.audit import audit
 from cli.commands.completion import COMPLETE_VARIABLE, add_completion
 from cli.commands.dataset import dataset
 from cli.commands.doctor import add_doctor
 from cli.commands.job import job
+from cli.commands.lock import lock
 from cli.commands.notification import notification
 from cli.commands.run import run
 from cli.commands.token import token
@@ -63,7 +64,7 @@ def root(context: click.Context, url: str | None, token_file: str | None, config
     context.obj.is_debug = debug
 
 
-for noun_group in (tool, dataset, run, job, token, notification, audit):
+for noun_group in (tool, dataset, run, job, token, lock, notification, audit):
     root.add_command(noun_group)
 add_doctor(root)
 add_completion(root)

@@ -58,6 +58,7 @@ def get(session: Session, name: str | None, limit: int) -> None:
 @click.option("--cpus", type=click.FloatRange(min=0, min_open=True), help="Processor limit.")
 @click.option("--pids", type=click.IntRange(min=1), help="Limit of processes.")
 @click.option("--timeout-seconds", type=click.IntRange(min=1), help="End each run after so many seconds.")
+@click.option("--profile", type=click.Choice(["standard", "strict", "legacy"]), help="How its container is confined.")
 @env_option
 @publish_option
 @click.option("--on-spike", type=click.Choice(["notify", "fail"]), help="What a spike does to the run.")

@@ -72,6 +72,8 @@ def _response(reply: Reply, request: requests.PreparedRequest) -> requests.Respo
     response.status_code = reply.status
     response.headers = CaseInsensitiveDict(reply.headers)
     response._content = reply.body if reply.values is None else json.dumps(reply.values).encode()
+    # The body is here already, also for those who read it in pieces.
+    response._content_consumed = True
     response.request = request
     response.url = str(request.url)
     return response
