@@ -53,22 +53,23 @@ class RefusalService:
     def _count(
         self, refusals: RefusalRepository, source: str, claimed: str | None, minute: datetime, left_seconds: int
     ) -> Counted:
-        if self._is_over(refusals.get(source, minute)):
-            # From here on a call costs one read and no write, so that there is nothing to amplify.
-            return Counted(is_recorded=False, wait_seconds=left_seconds)
-        number = refusals.add(source, minute)
+        number = self._number(refusals, source, minute)
         if number == 1:
             refusals.forget(minute - _KEPT)
-        if claimed is None:
-            return Counted(is_recorded=True)
-        name = f"token {claimed}"
-        if self._is_over(refusals.get(name, minute)):
+        if self._is_over(number):
+            return Counted(is_recorded=False, wait_seconds=left_seconds)
+        if claimed is not None and self._is_over(self._number(refusals, f"token {claimed}", minute)):
             return Counted(is_recorded=True, wait_seconds=left_seconds)
-        refusals.add(name, minute)
         return Counted(is_recorded=True)
 
+    def _number(self, refusals: RefusalRepository, source: str, minute: datetime) -> int:
+        """Give which refused call of the source this is in the minute."""
+        number = refusals.get(source, minute) + 1
+        # Beyond the limit a call costs one read and no write, so that there is nothing to amplify.
+        return number if self._is_over(number) else refusals.add(source, minute)
+
     def _is_over(self, number: int) -> bool:
-        return 0 < self._limit <= number
+        return 0 < self._limit < number
 
 
 def source_of(address: str | None) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -114,6 +115,13 @@ def test_two_processes_count_together(database_url: str) -> None:
     assert told == [0, 0, 41, 41]
     for database in databases:
         database.close()
+
+
+def test_many_at_once_get_no_more_than_the_limit(database: Database) -> None:
+    service = RefusalService(database, 10)
+    with ThreadPoolExecutor(8) as pool:
+        told = list(pool.map(lambda _: service.count("192.0.2.1", "ci"), range(80)))
+    assert sorted(counted.is_recorded for counted in told) == [False] * 70 + [True] * 10
 
 
 def test_no_limit_refuses_nobody_for_good(database: Database) -> None:
