@@ -30,7 +30,6 @@ _FIELDS = 5
 _EVERY_HOUR = set(range(24))
 _MINUTE = timedelta(minutes=1)
 _FIRST_WINDOW = timedelta(days=1)
-_FORESIGHT = timedelta(days=36_525)
 _ANY_YEAR = datetime(2000, 1, 1)
 _TIME_OF_DAY = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])")
 _ONE_TIME_OF_DAY = re.compile(r"[0-9]{1,2} [0-9]{1,2} ")
@@ -73,13 +72,13 @@ def next_after(schedule: Schedule, instant: datetime) -> datetime | None:
     return next(_instants(schedule, instant.astimezone(UTC)), None)
 
 
-def upcoming(schedule: Schedule, after: datetime, count: int) -> list[datetime]:
-    """List the next instants strictly after ``after``, at most ``count``, none of them more than 100 years later.
+def upcoming(schedule: Schedule, after: datetime, until: datetime, count: int) -> list[datetime]:
+    """List the next instants, strictly after ``after`` and up to ``until``, at most ``count``.
 
-    ``after`` is aware, in any zone; the answer is in UTC.
+    ``after`` and ``until`` are aware, in any zone; the answer is in UTC.
     """
-    after = after.astimezone(UTC)
-    return list(islice(takewhile(lambda at: at <= after + _FORESIGHT, _instants(schedule, after)), count))
+    instants = takewhile(lambda at: at <= until, _instants(schedule, after.astimezone(UTC)))
+    return list(islice(instants, count))
 
 
 def due_between(schedule: Schedule, first: datetime, until: datetime, limit: int) -> list[datetime]:

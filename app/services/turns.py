@@ -15,6 +15,7 @@ from app.services.occurrences import Schedule, due_between, next_after, parse_sc
 _HASHED_BYTES = 8
 _BEFORE = timedelta.resolution
 _MINUTE = timedelta(minutes=1)
+_FORESIGHT = timedelta(days=36_525)
 
 
 def offset_of(job_id: str, jitter_seconds: int) -> timedelta:
@@ -67,12 +68,12 @@ def instant_at(job: Job, minute: datetime) -> datetime | None:
     return None
 
 
-def last_before(job: Job, first: datetime, before: datetime) -> datetime | None:
-    """Give the last instant of the schedule from ``first`` on and strictly before ``before``, or None."""
+def last_between(job: Job, after: datetime, before: datetime) -> datetime | None:
+    """Give the last instant of the schedule strictly between the two, or None."""
     if job.is_once:
         at = datetime.fromisoformat(job.trigger)
-        return at if first <= at < before else None
-    return next(iter(due_between(_schedule(job), first, before - _BEFORE, 1)), None)
+        return at if after < at < before else None
+    return next(iter(due_between(_schedule(job), after + _BEFORE, before - _BEFORE, 1)), None)
 
 
 def check_usable(job: Job) -> None:
@@ -85,14 +86,14 @@ def check_usable(job: Job) -> None:
 
 
 def next_instants(job: Job, now: datetime, count: int) -> list[datetime]:
-    """List the next instants, at most ``count``, whose turn is still to come."""
+    """List the next instants, at most ``count``, whose turn is still to come; none is more than 100 years ahead."""
     pending = pending_instant(job)
     if pending is None:
         return []
     after = max(now - jitter_of(job), pending - _BEFORE)
     if job.is_once:
         return [pending] if pending > after else []
-    return upcoming(_schedule(job), after, count)
+    return upcoming(_schedule(job), after, now + _FORESIGHT, count)
 
 
 def next_turn(job: Job, now: datetime) -> datetime | None:

@@ -13,7 +13,7 @@ from app.repositories.jobs import JobRepository
 from app.repositories.runs import RunRepository
 from app.services.occurrences import instant_of
 from app.services.policies import MOST_RECORDED
-from app.services.turns import check_usable, first_after, instant_at, jitter_of, last_before, pending_instant
+from app.services.turns import check_usable, first_after, instant_at, jitter_of, last_between, pending_instant
 
 _MINUTE = timedelta(minutes=1)
 
@@ -152,7 +152,7 @@ def _not_due(known: Known) -> str:
 
 def _previous(known: Known) -> datetime | None:
     """Give the nearest earlier instant: recorded, or of the present schedule as far back as that is known to hold."""
-    scheduled = last_before(known.job, known.job.updated_at, known.minute)
+    scheduled = last_between(known.job, known.job.updated_at, known.minute)
     return max(_instants(scheduled, known.earlier), default=None)
 
 
