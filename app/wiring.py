@@ -21,12 +21,15 @@ from app.services.figures import FigureService
 from app.services.firing import FiringService
 from app.services.health import HealthService
 from app.services.jobs import JobService
+from app.services.locks import LockService
 from app.services.notifications import NotificationService
 from app.services.plans import Planner
 from app.services.refusals import RefusalService
 from app.services.retention import RetentionService
+from app.services.run_changes import RunChangeService
 from app.services.run_files import FileService
 from app.services.runs import RunService
+from app.services.submitting import SubmitService
 from app.services.tokens import TokenService
 from app.services.tools import ToolService
 from app.services.webhooks import WebhookService
@@ -50,10 +53,13 @@ class Services:
     datasets: DatasetService
     clones: CloneService
     runs: RunService
+    submissions: SubmitService
+    run_changes: RunChangeService
     files: FileService
     webhooks: WebhookService
     jobs: JobService
     tokens: TokenService
+    locks: LockService
     notifications: NotificationService
     figures: FigureService
     health: HealthService
@@ -88,13 +94,14 @@ def build(settings: Settings) -> Services:
         tools=ToolService(registry, settings.node, allow_local),
         datasets=DatasetService(registry, settings.node, allow_local),
         clones=CloneService(database),
-        runs=RunService(
-            database, planner, RunChanges(database.url, most_waiting=max(settings.api.threads - _FREE_THREADS, 1))
-        ),
+        runs=RunService(database, RunChanges(database.url, most_waiting=max(settings.api.threads - _FREE_THREADS, 1))),
+        submissions=SubmitService(database, planner),
+        run_changes=RunChangeService(database),
         files=files,
         webhooks=WebhookService(database, files),
         jobs=JobService(database, planner),
         tokens=TokenService(database),
+        locks=LockService(LockRepository(kv)),
         notifications=NotificationService(registry),
         figures=FigureService(database, settings.limits.concurrent_runs),
         health=HealthService(database.ping, kv.ping, lambda: _agent(database)),

@@ -17,10 +17,14 @@ if TYPE_CHECKING:
     from app.services.figures import FigureService
     from app.services.health import HealthService
     from app.services.jobs import JobService
+    from app.services.locks import LockService
     from app.services.notifications import NotificationService
+    from app.services.outputs import OutputService
     from app.services.refusals import RefusalService
+    from app.services.run_changes import RunChangeService
     from app.services.run_files import FileService
     from app.services.runs import RunService
+    from app.services.submitting import SubmitService
     from app.services.tokens import TokenService
     from app.services.tools import ToolService
     from app.services.webhooks import WebhookService
@@ -45,6 +49,15 @@ class Services(Protocol):
     def runs(self) -> RunService: ...  # noqa: D102
 
     @property
+    def submissions(self) -> SubmitService: ...  # noqa: D102
+
+    @property
+    def run_changes(self) -> RunChangeService: ...  # noqa: D102
+
+    @property
+    def outputs(self) -> OutputService: ...  # noqa: D102
+
+    @property
     def files(self) -> FileService: ...  # noqa: D102
 
     @property
@@ -55,6 +68,9 @@ class Services(Protocol):
 
     @property
     def tokens(self) -> TokenService: ...  # noqa: D102
+
+    @property
+    def locks(self) -> LockService: ...  # noqa: D102
 
     @property
     def notifications(self) -> NotificationService: ...  # noqa: D102

@@ -9,6 +9,8 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
+from app.models.run import Run
+
 Item = TypeVar("Item")
 
 
@@ -52,6 +54,21 @@ def number(key: str) -> int:
     if not re.fullmatch(r"[0-9]{1,18}", key):
         raise ValueError("not a number")
     return int(key)
+
+
+def place(run: Run) -> str:
+    """Give the key of a run's place among the newest first."""
+    return f"{run.defined_at.isoformat()} {run.id}"
+
+
+def position(key: str) -> tuple[datetime, int]:
+    """Give a key that is a run's place.
+
+    Raises:
+        ValueError: it is none.
+    """
+    at, _, run_id = key.partition(" ")
+    return instant(at), number(run_id)
 
 
 def instant(key: str) -> datetime:

@@ -1,15 +1,18 @@
-"""Runs: submit, search, show, wait, stop, read."""
+"""Runs: submit, list, show, wait, stop, read."""
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from flask import url_for
 
 from app.api.blueprint import Blueprint
 from app.api.context import identity, services
+from app.api.idempotency import IDEMPOTENCY_KEY, idempotency_key
 from app.api.output import answer_output
-from app.api.pages import page
+from app.api.pages import page, place
+from app.api.schemas.run_changes import AttemptList
 from app.api.schemas.runs import (
     EventList,
     NewRun,
@@ -30,6 +33,10 @@ READERS = (Permission.JOB_RUN_READ, Permission.JOB_RUN_READ_ANY)
 EXAMPLE = {"jobSpec": {"tool": "spike", "publish": "none"}}
 OUTPUT_HEADERS = {
     "X-Next-Offset": {"description": "Where to read on.", "schema": {"type": "integer"}},
+    "X-Cut": {
+        "description": "The numbers of the bytes that were not kept, as first-last; several with commas.",
+        "schema": {"type": "string", "example": "66060288-70000000"},
+    },
 }
 
 
@@ -38,11 +45,12 @@ OUTPUT_HEADERS = {
 @blueprint.arguments(NewRun, example=EXAMPLE)
 @blueprint.response(202, Submitted)
 @blueprint.alt_response(404, "NOT_FOUND")
+@blueprint.alt_response(409, "CONFLICT")
+@blueprint.doc(parameters=[IDEMPOTENCY_KEY])
 def submit_run(values: dict[str, Any]) -> Any:
     """Submit a run."""
     spec = values["job_spec"]
-    options = {"description": spec.pop("description"), "labels": spec.pop("labels", None)}
-    run_id = services().runs.submit(identity(), spec.pop("tool"), spec, **options)
+    run_id = services().submissions.submit(identity(), spec.pop("tool"), spec, key=idempotency_key())
     return {"run_id": run_id}, {"Location": url_for("runs.get_run", run_id=run_id)}
 
 
@@ -55,13 +63,9 @@ def list_runs(query: dict[str, Any]) -> Any:
 
     A token without `job_run_read_any` sees the runs of its owner.
     """
-    who, after, size = identity(), query.pop("cursor"), query.pop("limit")
-    return page(
-        lambda last, limit: services().runs.list(who, after=last, limit=limit, **query),
-        after,
-        size,
-        key=lambda run: run.id,
-    )
+    after, size, status = query.pop("cursor"), query.pop("limit"), query.pop("status")
+    wanted = {**query, "states": None if status is None else [status]}
+    return page(partial(services().runs.search, identity(), wanted), after, size, key=place)
 
 
 @blueprint.route("/<row:run_id>")
@@ -100,13 +104,16 @@ def wait_for_run(query: dict[str, Any], run_id: int) -> Any:
 @blueprint.response(200, {"type": "string", "format": "binary"}, content_type="text/plain", headers=OUTPUT_HEADERS)
 @blueprint.alt_response(206, content_type="text/plain", description="The part that Range asked for.", success=True)
 @blueprint.alt_response(404, "NOT_FOUND")
+@blueprint.alt_response(410, "GONE")
 @blueprint.alt_response(416, "REQUESTED_RANGE_NOT_SATISFIABLE")
+@blueprint.alt_response(503, "SERVICE_UNAVAILABLE")
 def get_output(query: dict[str, Any], run_id: int) -> Any:
     """Read what a run has printed: all of it, from a byte on, or the last lines.
 
-    Ask again from `X-Next-Offset` on to follow a run that goes on.
+    Ask again from `X-Next-Offset` on to follow a run that goes on, or have it told as server-sent events with
+    `follow=true`.
     """
-    return answer_output(services().runs, identity(), run_id, **query)
+    return answer_output(services().outputs, identity(), run_id, **query)
 
 
 @blueprint.route("/<row:run_id>/report")
@@ -126,3 +133,12 @@ def get_report(run_id: int) -> Any:
 def list_events(run_id: int) -> Any:
     """List a run's changes of state, oldest first."""
     return {"items": services().runs.events(identity(), run_id), "next": None}
+
+
+@blueprint.route("/<row:run_id>/attempts")
+@requires(*READERS)
+@blueprint.response(200, AttemptList)
+@blueprint.alt_response(404, "NOT_FOUND")
+def list_attempts(run_id: int) -> Any:
+    """List a run's attempts before the present one, oldest first."""
+    return {"items": services().runs.attempts(identity(), run_id), "next": None}

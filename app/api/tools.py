@@ -8,6 +8,7 @@ from flask import url_for
 
 from app.api.blueprint import Blueprint
 from app.api.context import identity, services
+from app.api.idempotency import IDEMPOTENCY_KEY, idempotency_key
 from app.api.pages import page
 from app.api.revisions import ETAG, IF_MATCH, etag, if_match
 from app.api.schemas.base import PageQuery
@@ -92,8 +93,9 @@ def remove_tool(name: str) -> None:
 @blueprint.arguments(NewToolRun, required=False, example={"publish": "none", "timeoutSeconds": 600})
 @blueprint.response(202, Submitted)
 @blueprint.alt_response(404, "NOT_FOUND")
+@blueprint.alt_response(409, "CONFLICT")
+@blueprint.doc(parameters=[IDEMPOTENCY_KEY])
 def run_tool(values: dict[str, Any], name: str) -> Any:
     """Run a tool now."""
-    description = values.pop("description")
-    run_id = services().runs.submit(identity(), name, values, description=description)
+    run_id = services().submissions.submit(identity(), name, values, key=idempotency_key())
     return {"run_id": run_id}, {"Location": url_for("runs.get_run", run_id=run_id)}

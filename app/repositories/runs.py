@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import ColumnElement, cast, func, select, text, update
@@ -53,30 +53,6 @@ class RunRepository:
         if run is None or (owner is not None and run.owner != owner):
             raise NotFound(f"There is no run {run_id}.", hint="List the runs with: maoctl run list")
         return run
-
-    def list(
-        self,
-        *,
-        tool: str | None = None,
-        statuses: Collection[RunStatus] | None = None,
-        owner: str | None = None,
-        job_id: str | None = None,
-        after: int | None = None,
-        limit: int = 100,
-    ) -> Sequence[Run]:
-        """Give runs, newest first, beginning behind the run numbered ``after``."""
-        wanted: list[ColumnElement[bool]] = []
-        if tool is not None:
-            wanted.append(Run.tool == tool)
-        if statuses is not None:
-            wanted.append(Run.status.in_(statuses))
-        if owner is not None:
-            wanted.append(Run.owner == owner)
-        if job_id is not None:
-            wanted.append(Run.job_id == job_id)
-        if after is not None:
-            wanted.append(Run.id < after)
-        return list(self._session.scalars(select(Run).where(*wanted).order_by(Run.id.desc()).limit(limit)))
 
     def change(
         self,

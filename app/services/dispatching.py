@@ -93,7 +93,7 @@ class Dispatcher:
 
     def _plan(self, run: Run) -> None:
         try:
-            plan = self._planner.plan(run.tool, run.labels)
+            plan = self._planner.plan(run.tool, run.labels, run.locks)
             with self._context.database.transaction() as session:
                 runs = RunRepository(session)
                 runs.set(run.id, **plan)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from app.errors import Invalid
@@ -12,8 +12,8 @@ from app.models.names import NAME_PATTERN, checked_name
 from app.models.tool import Profile, Tool
 from app.repositories.registry import Registry
 
-PARAMETERS = ("command", "env", "publish", "timeout_seconds")
-"""What a run or a job may set in place of the tool's entry."""
+PARAMETERS = ("command", "env", "publish", "timeout_seconds", "infrastructure_retries", "tool_retries")
+"""What a run or a job may set in place of the tool's entry, and how often it is tried again."""
 
 
 class Planner:
@@ -23,8 +23,10 @@ class Planner:
         self._registry = registry
         self._backends = tuple(backends)
 
-    def plan(self, tool_name: str, labels: dict[str, str] | None = None) -> dict[str, Any]:
+    def plan(self, tool_name: str, labels: dict[str, str] | None = None, locks: Iterable[str] = ()) -> dict[str, Any]:
         """Give the columns that the registry decides: entry, labels, backend, profile, locks and data.
+
+        ``labels`` and ``locks`` are the run's own, and added to those of the entry.
 
         Raises:
             NotFound: no such tool, or no such data set behind its ``data_repo``.
@@ -38,7 +40,7 @@ class Planner:
             "labels": merged,
             "backend": choose(merged, self._backends),
             "profile": _profile_of(tool),
-            "locks": sorted({checked_name(lock, "locks") for lock in tool.locks}),
+            "locks": sorted({checked_name(lock, "locks") for lock in (*tool.locks, *locks)}),
             **self._data_of(tool),
         }
 

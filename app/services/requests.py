@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC
 
 from app.executors.base import Limits, RunRequest
@@ -9,6 +10,7 @@ from app.models.run import Run
 from app.models.tool import Profile, Tool
 from app.services.agent_context import AgentContext
 from app.services.file_mounts import mounted_files
+from app.services.runtime_variables import filled_in
 from app.services.secrets import secrets_dir_of
 from app.services.webhooks import webhook_id
 
@@ -32,6 +34,7 @@ def timeout_of(context: AgentContext, run: Run) -> int:
 def request_for(context: AgentContext, run: Run, data_dir: str | None) -> RunRequest:
     """Build the request for the run's present attempt."""
     tool = tool_of(run)
+    command, env = _filled_in(run, run.parameters.get("command") or tool.command, _environment(context, run, tool))
     return RunRequest(
         run_id=run.id,
         attempt=run.attempt,
@@ -40,8 +43,8 @@ def request_for(context: AgentContext, run: Run, data_dir: str | None) -> RunReq
         tool=run.tool,
         image=tool.image,
         limits=_limits(context, run, tool),
-        command=tuple(run.parameters.get("command") or tool.command),
-        env=_environment(context, run, tool),
+        command=command,
+        env=env,
         data_dir=data_dir,
         network=tool.network,
         user=tool.user,
@@ -59,6 +62,15 @@ def _limits(context: AgentContext, run: Run, tool: Tool) -> Limits:
         pids=tool.pids or defaults.pids,
         timeout_seconds=timeout_of(context, run),
     )
+
+
+def _filled_in(run: Run, command: Iterable[str], env: dict[str, str]) -> tuple[tuple[str, ...], dict[str, str]]:
+    """Put the values of runtime variables into a command and an environment, where the run asks for it."""
+    if not run.has_runtime_variables:
+        return tuple(command), env
+    variables = {"SUBMITTER": run.submitter, "RUNID": str(run.id), "WEBHOOKID": env["MAO_WEBHOOK_ID"]}
+    filled = {name: filled_in(value, variables) for name, value in env.items()}
+    return tuple(filled_in(argument, variables) for argument in command), filled
 
 
 def _environment(context: AgentContext, run: Run, tool: Tool) -> dict[str, str]:

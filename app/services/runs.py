@@ -1,79 +1,34 @@
-"""Runs, as a user sees them: submit, show, list, wait, stop, read."""
+"""Runs, as a user sees them: show, search, wait, stop, read."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from app.clock import utc_now
 from app.errors import Invalid, WrongState, nearest
+from app.models.attempt import RunAttempt
 from app.models.event import RunEvent
 from app.models.run import FINAL, HELD, Cause, Run, RunStatus
 from app.models.token import Identity, Permission
+from app.repositories.attempts import AttemptRepository
 from app.repositories.database import Database
 from app.repositories.listener import RunChanges
-from app.repositories.outputs import OutputRepository
+from app.repositories.run_search import Position, RunFilter, search
 from app.repositories.runs import RunRepository
-from app.services.plans import Planner
 
 _POLL_SECONDS = 2.0
 _CROWDED_SECONDS = 0.5
-_TAIL_BYTES = 2**20
 UNCLAIMED = "agent: no agent has taken it yet"
-
-
-@dataclass(frozen=True)
-class OutputPage:
-    """A piece of a run's output: its bytes, the number of the first and of the next one, and how many there are.
-
-    ``has_cut`` says that not all of them were kept.
-    """
-
-    data: bytes
-    first_byte: int
-    next_byte: int
-    total_bytes: int
-    has_cut: bool
 
 
 class RunService:
     """One public method a use case. An identity without an ``_any`` permission reaches its owner's runs only."""
 
-    def __init__(self, database: Database, planner: Planner, changes: RunChanges) -> None:
+    def __init__(self, database: Database, changes: RunChanges) -> None:
         self._database = database
-        self._planner = planner
         self._changes = changes
-
-    def submit(
-        self,
-        identity: Identity,
-        tool_name: str,
-        parameters: dict[str, Any],
-        *,
-        labels: dict[str, str] | None = None,
-        description: str = "",
-    ) -> int:
-        """Accept a run of a tool and give its number; it is in PostgreSQL before this returns.
-
-        ``parameters`` stand in for the entry's: ``command``, ``env``, ``publish``, ``timeout_seconds``.
-
-        Raises:
-            NotFound: no such tool or data set.
-            Invalid: no backend serves the labels.
-        """
-        plan = self._planner.plan(tool_name, labels)
-        with self._database.transaction() as session:
-            run = new_run(
-                tool_name,
-                parameters,
-                submitter=identity.identifier,
-                owner=identity.owner,
-                description=description,
-                **plan,
-            )
-            return RunRepository(session).add(run, actor=identity.identifier).id
 
     def get(self, identity: Identity, run_id: int) -> Run:
         """Give a run.
@@ -84,34 +39,25 @@ class RunService:
         with self._database.transaction() as session:
             return RunRepository(session).get(run_id, owner=identity.reach(Permission.JOB_RUN_READ_ANY))
 
-    def list(
-        self,
-        identity: Identity,
-        *,
-        tool: str | None = None,
-        status: str | None = None,
-        owner: str | None = None,
-        job_id: str | None = None,
-        after: int | None = None,
-        limit: int = 100,
+    def search(
+        self, identity: Identity, wanted: Mapping[str, Any], after: Position | None = None, limit: int = 100
     ) -> Sequence[Run]:
-        """Give runs, newest first, beginning behind the run numbered ``after``.
+        """Give runs, newest first, beginning behind the position ``after``.
+
+        ``wanted`` holds fields of ``RunFilter``, with ``states`` (their names) and ``text`` in place of ``statuses``
+        and ``words``. What is None restricts nothing.
 
         Raises:
-            Invalid: ``status`` is no status.
+            Invalid: one of the states is none.
         """
+        asked = {name: value for name, value in wanted.items() if value is not None}
+        asked["statuses"] = tuple(dict.fromkeys(parse_status(name) for name in asked.pop("states", ())))
+        asked["words"] = tuple(asked.pop("text", "").split())
         reach = identity.reach(Permission.JOB_RUN_READ_ANY)
-        if reach is not None and owner not in (None, reach):
+        if reach is not None and asked.setdefault("owner", reach) != reach:
             return []
         with self._database.transaction() as session:
-            return RunRepository(session).list(
-                tool=tool,
-                statuses=None if status is None else [parse_status(status)],
-                owner=reach or owner,
-                job_id=job_id,
-                after=after,
-                limit=limit,
-            )
+            return search(session, RunFilter(**asked), after=after, limit=limit)
 
     def wait(self, identity: Identity, run_id: int, timeout_seconds: float) -> Run:
         """Give the run as soon as it is final, or as it is when the time is over (sooner where too many wait)."""
@@ -140,27 +86,17 @@ class RunService:
             session.refresh(run)
             return run
 
-    def output(self, identity: Identity, run_id: int, start_byte: int, limit_bytes: int) -> OutputPage:
-        """Give stored output from ``start_byte`` on."""
-        self.get(identity, run_id)
-        with self._database.transaction() as session:
-            outputs = OutputRepository(session)
-            first, data = outputs.read(run_id, start_byte, limit_bytes)
-            return OutputPage(data, first, first + len(data), outputs.end(run_id), outputs.has_cut(run_id))
-
-    def output_tail(self, identity: Identity, run_id: int, lines: int) -> OutputPage:
-        """Give the last lines, at most 1 MiB of them."""
-        self.get(identity, run_id)
-        with self._database.transaction() as session:
-            outputs = OutputRepository(session)
-            first, data = outputs.tail(run_id, lines, _TAIL_BYTES)
-            return OutputPage(data, first, first + len(data), outputs.end(run_id), outputs.has_cut(run_id))
-
     def events(self, identity: Identity, run_id: int) -> Sequence[RunEvent]:
         """Give the run's log, oldest first."""
         self.get(identity, run_id)
         with self._database.transaction() as session:
             return RunRepository(session).events(run_id)
+
+    def attempts(self, identity: Identity, run_id: int) -> Sequence[RunAttempt]:
+        """Give the run's attempts before the present one, oldest first."""
+        self.get(identity, run_id)
+        with self._database.transaction() as session:
+            return AttemptRepository(session).list(run_id)
 
     def report(self, identity: Identity, run_id: int) -> dict[str, Any]:
         """Give the report of a run that is over.
@@ -177,18 +113,27 @@ class RunService:
         return run.report
 
 
-def new_run(tool_name: str, parameters: dict[str, Any], *, submitter: str, owner: str, **columns: Any) -> Run:
-    """Build the row of a run that waits for an agent."""
+def new_run(
+    tool_name: str,
+    parameters: dict[str, Any],
+    *,
+    submitter: str,
+    owner: str,
+    is_manual_start: bool = False,
+    **columns: Any,
+) -> Run:
+    """Build the row of a run that waits for an agent, or first for somebody who starts it."""
     now = utc_now()
     return Run(
         tool=tool_name,
         parameters=parameters,
         submitter=submitter,
         owner=owner,
-        status=RunStatus.WAITING_LOCKS,
-        waiting_for=UNCLAIMED,
+        status=RunStatus.DEFINED if is_manual_start else RunStatus.WAITING_LOCKS,
+        waiting_for=None if is_manual_start else UNCLAIMED,
+        is_manual_start=is_manual_start,
         defined_at=now,
-        submitted_at=now,
+        submitted_at=None if is_manual_start else now,
         **columns,
     )
 

@@ -1,7 +1,7 @@
 """The rules for the entry of a tool, as pure functions from a value to the rules that it breaks.
 
 A run's own parameters (``command``, ``env``, ``publish``, ``timeout_seconds``) obey the same rules as the tool's, so
-``broken_rules`` takes any part of an entry.
+``broken_rules`` takes any part of an entry. The rules for retries are here too; only runs and jobs have them.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ MEMORY_MB = (4, 2**20)
 CPUS = 1024
 PIDS = (1, 100_000)
 TIMEOUT_SECONDS = (1, 31 * 86_400)
+RETRIES = (0, 10)
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _CONTROL_BUT_LAYOUT = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
@@ -177,6 +178,8 @@ RULES: dict[str, Rule] = {
     "cpus": _cpus,
     "pids": _between(*PIDS),
     "timeout_seconds": _between(*TIMEOUT_SECONDS),
+    "infrastructure_retries": _between(*RETRIES),
+    "tool_retries": _between(*RETRIES),
     "command": _command,
     "env": _env,
     "publish": _one_of(Publish),

@@ -51,6 +51,15 @@ class Whole(fields.Integer):
         super().__init__(strict=True, **options)
 
 
+class Flag(fields.Boolean):
+    """Yes or no in a body; neither text nor a number."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> bool:
+        if not isinstance(value, bool):
+            raise self.make_error("invalid", input=value)
+        return value
+
+
 class QueryInteger(fields.Integer):
     """A whole number in a query, in ASCII digits, small enough for any column."""
 

@@ -8,8 +8,18 @@ import marshmallow as ma
 from flask import url_for
 from marshmallow import fields, validate
 
-from app.api.pages import number
-from app.api.schemas.base import CamelKeys, CamelSchema, Cursor, QueryInteger, Whole, obeys, page_schema, page_size
+from app.api.pages import position
+from app.api.schemas.base import (
+    CamelKeys,
+    CamelSchema,
+    Cursor,
+    Flag,
+    QueryInteger,
+    Whole,
+    obeys,
+    page_schema,
+    page_size,
+)
 from app.models.run import Cause, Run, RunStatus
 from app.models.tool import Profile, Publish
 from app.services.tool_rules import RULES
@@ -37,6 +47,14 @@ class Parameters(CamelSchema):
         validate=obeys(RULES["timeout_seconds"]),
         metadata={"description": "Seconds that the run may take.", "example": 3600},
     )
+    infrastructure_retries = Whole(
+        validate=obeys(RULES["infrastructure_retries"]),
+        metadata={"description": "Further attempts after failures that are not the tool's.", "example": 3},
+    )
+    tool_retries = Whole(
+        validate=obeys(RULES["tool_retries"]),
+        metadata={"description": "Further attempts after failures of the tool itself.", "example": 0},
+    )
 
 
 class NewToolRun(Parameters):
@@ -45,18 +63,30 @@ class NewToolRun(Parameters):
     description = fields.String(
         load_default="", validate=obeys(RULES["description"]), metadata={"description": "For people."}
     )
+    labels = fields.Dict(
+        keys=fields.String(),
+        values=fields.String(),
+        validate=obeys(RULES["labels"]),
+        metadata={"description": "Added to the entry's. They choose the backend, and runs are searched by them."},
+    )
+    locks = fields.List(
+        fields.String(),
+        validate=obeys(RULES["locks"]),
+        metadata={"description": "Locks that the run holds beside those of the entry."},
+    )
+    manual_start = Flag(
+        attribute="is_manual_start", metadata={"description": "Wait until somebody starts it; files can be uploaded."}
+    )
+    runtime_variables = Flag(
+        attribute="has_runtime_variables",
+        metadata={"description": "Replace %%SUBMITTER%%, %%WEBHOOKID%% and %%RUNID%% in command and env."},
+    )
 
 
 class JobSpec(NewToolRun):
     """What to run."""
 
     tool = fields.String(required=True, metadata={"example": "spike"})
-    labels = fields.Dict(
-        keys=fields.String(),
-        values=fields.String(),
-        validate=obeys(RULES["labels"]),
-        metadata={"description": "Choose the backend."},
-    )
 
 
 class NewRun(CamelSchema):
@@ -95,10 +125,19 @@ class RunSchema(CamelSchema):
     profile = fields.String(metadata={"enum": [str(word) for word in Profile]})
     node = fields.String(allow_none=True)
     attempt = fields.Integer()
+    infrastructure_failures = fields.Integer()
+    tool_failures = fields.Integer()
+    is_manual_start = fields.Boolean()
+    locks = fields.List(fields.String())
+    lock_token = fields.Integer(allow_none=True, metadata={"description": "The fencing token of its locks."})
     defined_time = fields.AwareDateTime(attribute="defined_at")
+    not_before_time = fields.AwareDateTime(
+        attribute="not_before", allow_none=True, metadata={"description": "It begins no sooner."}
+    )
     submission_time = fields.AwareDateTime(attribute="submitted_at", allow_none=True)
     start_time = fields.AwareDateTime(attribute="started_at", allow_none=True)
     end_time = fields.AwareDateTime(attribute="ended_at", allow_none=True)
+    output_removed_time = fields.AwareDateTime(attribute="output_removed_at", allow_none=True)
     exit_code = fields.Integer(allow_none=True)
     image_digest = fields.String(allow_none=True)
     input_commit = fields.String(allow_none=True)
@@ -158,7 +197,7 @@ class RunQuery(ma.Schema):
     owner = fields.String(load_default=None)
     job = fields.String(load_default=None, attribute="job_id")
     limit = page_size()
-    cursor = Cursor(number, load_default=None)
+    cursor = Cursor(position, load_default=None)
 
 
 class StopQuery(ma.Schema):
@@ -183,11 +222,16 @@ class OutputQuery(ma.Schema):
     offset = QueryInteger(validate=validate.Range(0), metadata={"description": "The number of the first byte."})
     tail = QueryInteger(validate=validate.Range(0, 100_000), metadata={"description": "So many lines at the end."})
     limit = QueryInteger(validate=validate.Range(1), metadata={"description": "At most so many bytes."})
+    follow = fields.Boolean(
+        metadata={"description": "Go on as output comes, as server-sent events (`text/event-stream`)."}
+    )
 
     @ma.validates_schema
     def _check_one_place(self, data: dict[str, Any], **_: Any) -> None:
         if "offset" in data and "tail" in data:
             raise ma.ValidationError("Give offset or tail, not both.", "tail")
+        if "limit" in data and data.get("follow"):
+            raise ma.ValidationError("What is followed has no limit.", "limit")
 
 
 RunPage = page_schema(RunSchema, "RunPage")

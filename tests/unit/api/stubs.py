@@ -2,31 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime, timedelta, timezone
-from pathlib import Path
+from collections.abc import Sequence
+from datetime import datetime, timedelta, timezone
 from types import SimpleNamespace
 from typing import Any
 
-from app.errors import AlreadyExists, NotFound, RevisionRequired, StaleRevision, Unauthenticated, WrongState
+from app.errors import AlreadyExists, NotFound, RevisionRequired, StaleRevision, Unauthenticated
 from app.models.audit import AuditEntry
 from app.models.clone import Clone
 from app.models.dataset import Dataset
-from app.models.event import RunEvent
-from app.models.file import RunFile
 from app.models.job import Firing, Job
-from app.models.run import Run
+from app.models.lock import Holder, Lock
 from app.models.token import Identity, Permission, Token
 from app.models.tool import Tool
 from app.services.figures import Figure
 from app.services.previews import Coming, Preview
 from app.services.refusals import Counted
-from app.services.runs import OutputPage
 from app.services.why import Answer
 
-CONTENT = Path(__file__)
-"""What every uploaded file holds."""
-NOON = datetime(2024, 2, 29, 12, tzinfo=UTC)
+from .run_stubs import Files, RunChanges, Runs, Submissions, Webhooks
+from .samples import NOON, Recorder
+
 NEPAL = timezone(timedelta(hours=5, minutes=45))
 SECRETS = {
     "secret-of-all": Identity("root", "operator", frozenset(Permission)),
@@ -38,25 +34,6 @@ def a_tool(name: str = "spike", **changes: Any) -> Tool:
     return Tool(
         **{"name": name, "author": "p", "image": "i", "data_repo": "", "code_repo": "", "artefact": "", **changes}
     )
-
-
-def a_run(number: int = 1, **changes: Any) -> Run:
-    known = {
-        "id": number,
-        "tool": "spike",
-        "status": "RUNNING",
-        "parameters": {"timeout_seconds": 60, "env": {"SOME_KEY": "x"}},
-        "labels": {"some_label": "x"},
-        "description": "",
-        "submitter": "root",
-        "owner": "operator",
-        "backend": "docker",
-        "attempt": 1,
-        "defined_at": NOON,
-        "warnings": [],
-        "spike": {"rolling_average": 900.0},
-    }
-    return Run(**{**known, **changes})
 
 
 def a_job(name: str = "spike", **changes: Any) -> Job:
@@ -86,29 +63,8 @@ def an_audit_entry(number: int) -> AuditEntry:
     return AuditEntry(id=number, at=NOON, actor="root", action="a.b", target="/api/runs", result="202", details={})
 
 
-def a_file(file_id: str = "a.csv", run_id: int = 1, size_bytes: int = 25) -> RunFile:
-    return RunFile(
-        file_id=file_id,
-        run_id=run_id,
-        size_bytes=size_bytes,
-        sha256="0f" * 32,
-        uploaded_by="root",
-        uploaded_at=NOON,
-    )
-
-
 def a_clone(name: str = "helm", state: str = "READY") -> Clone:
     return Clone(name=name, url="https://x/y", state=state, progress_percent=100, message="", updated_at=NOON)
-
-
-class Recorder:
-    """Notes every call as (method, arguments, options)."""
-
-    def __init__(self) -> None:
-        self.calls: list[tuple[str, tuple[Any, ...], dict[str, Any]]] = []
-
-    def note(self, method: str, *arguments: Any, **options: Any) -> None:
-        self.calls.append((method, arguments, options))
 
 
 class Tokens(Recorder):
@@ -174,76 +130,6 @@ class Entries(Recorder):
 
     def remove(self, identity: Identity, name: str, revision: int | None = None) -> None:
         self.note("remove", identity, name, revision)
-
-
-class Runs(Recorder):
-    def __init__(self) -> None:
-        super().__init__()
-        self.text = b"".join(b"line %d\n" % number for number in range(10))
-
-    def submit(self, identity: Identity, tool_name: str, parameters: dict[str, Any], **options: Any) -> int:
-        self.note("submit", identity, tool_name, parameters, **options)
-        return 12
-
-    def get(self, identity: Identity, run_id: int) -> Run:
-        if run_id != 1:
-            raise NotFound(f"There is no run {run_id}.")
-        return a_run()
-
-    def list(self, identity: Identity, *, after: int | None = None, limit: int = 100, **options: Any) -> Sequence[Run]:
-        self.note("list", identity, after=after, limit=limit, **options)
-        return [a_run(number) for number in (3, 2, 1) if after is None or number < after][:limit]
-
-    def stop(self, identity: Identity, run_id: int, *, is_forced: bool = False) -> Run:
-        self.note("stop", identity, run_id, is_forced=is_forced)
-        if run_id == 2:
-            raise WrongState("Run 2 is over.")
-        return a_run(status="ABORTING")
-
-    def wait(self, identity: Identity, run_id: int, timeout_seconds: float) -> Run:
-        self.note("wait", identity, run_id, timeout_seconds)
-        return a_run(status="SUCCEEDED")
-
-    def output(self, identity: Identity, run_id: int, start_byte: int, limit_bytes: int) -> OutputPage:
-        self.note("output", identity, run_id, start_byte, limit_bytes)
-        data = self.text[start_byte : start_byte + limit_bytes]
-        return OutputPage(data, start_byte, start_byte + len(data), len(self.text), has_cut=False)
-
-    def output_tail(self, identity: Identity, run_id: int, lines: int) -> OutputPage:
-        data = b"".join(self.text.splitlines(keepends=True)[-lines:])
-        return OutputPage(data, len(self.text) - len(data), len(self.text), len(self.text), has_cut=False)
-
-    def events(self, identity: Identity, run_id: int) -> Sequence[RunEvent]:
-        return [RunEvent(id=1, run_id=1, at=NOON, from_status=None, to_status="WAITING_LOCKS", actor="root")]
-
-    def report(self, identity: Identity, run_id: int) -> dict[str, Any]:
-        return {"verdict": "ok", "text": "Report:", "toolImage": "i", "message": {"cron": False}, "spike": None}
-
-
-class Files(Recorder):
-    error: Exception | None = None
-
-    def upload(self, identity: Identity, run_id: int, file_id: str, pieces: Iterable[bytes]) -> RunFile:
-        if self.error:
-            raise self.error
-        sizes = [len(piece) for piece in pieces]
-        self.note("upload", identity, run_id, file_id, sizes)
-        return a_file(file_id, run_id, sum(sizes))
-
-    def list(self, identity: Identity, run_id: int) -> Sequence[RunFile]:
-        return [a_file("a.csv"), a_file("b.csv")]
-
-    def get(self, identity: Identity, run_id: int, file_id: str) -> tuple[RunFile, Path]:
-        return a_file(file_id), CONTENT
-
-
-class Webhooks(Recorder):
-    def update(self, identity: Identity, given_id: str, **values: Any) -> Run:
-        self.note("update", identity, given_id, **values)
-        return a_run(identification_keys=values.get("identification_keys", {}))
-
-    def get_file(self, given_id: str, file_id: str) -> tuple[RunFile, Path]:
-        return a_file(file_id), CONTENT
 
 
 class Jobs(Recorder):
@@ -315,6 +201,17 @@ class Clones(Recorder):
         return a_clone(name, "REMOVING")
 
 
+class Locks(Recorder):
+    def list(self, *, after: str = "", limit: int = 100) -> Sequence[Lock]:
+        held = [Lock("archive", Holder(7, "node-a", "0", 1), NOON, 41, 3), Lock("odd", None, None, 42, 0)]
+        return [lock for lock in held if lock.key > after][:limit]
+
+    def break_lock(self, identity: Identity, key: str) -> None:
+        self.note("break_lock", identity, key)
+        if key == "free":
+            raise NotFound("Nobody holds the lock 'free'.")
+
+
 class Notifications:
     def list(self, *, after: str = "", limit: int = 100) -> Sequence[dict[str, Any]]:
         known = {"node": "n", "kind": "spike", "tool": "spike", "run_id": 1, "summary": "s", "values": {"a_b": 1}}
@@ -368,10 +265,13 @@ def stub_services() -> SimpleNamespace:
         datasets=Entries(Dataset("helm", "https://x/y")),
         clones=Clones(),
         runs=Runs(),
+        submissions=Submissions(),
+        run_changes=RunChanges(),
         files=Files(),
         webhooks=Webhooks(),
         jobs=Jobs(),
         tokens=Tokens(),
+        locks=Locks(),
         notifications=Notifications(),
         health=Health(),
         figures=Figures(),

@@ -12,7 +12,7 @@ from flask.testing import FlaskClient
 
 from app.errors import StorageFull, WrongState
 
-from .stubs import CONTENT
+from .samples import CONTENT
 
 FILE = "/api/runs/1/files/a.csv"
 WEBHOOK = "/api/webhooks/runs/1-0f"

@@ -8,7 +8,8 @@ from types import SimpleNamespace
 import pytest
 from flask.testing import FlaskClient
 
-from .stubs import NOON, a_job
+from .samples import NOON
+from .stubs import a_job
 
 JOB_KEYS = [
     "id",

@@ -27,10 +27,17 @@ RUN_KEYS = [
     "profile",
     "node",
     "attempt",
+    "infrastructureFailures",
+    "toolFailures",
+    "isManualStart",
+    "locks",
+    "lockToken",
     "definedTime",
+    "notBeforeTime",
     "submissionTime",
     "startTime",
     "endTime",
+    "outputRemovedTime",
     "exitCode",
     "imageDigest",
     "inputCommit",
@@ -44,25 +51,38 @@ RUN_KEYS = [
 def test_running_a_tool_answers_with_the_number_of_the_run(owner: FlaskClient, services: SimpleNamespace) -> None:
     answer = owner.post("/api/tools/spike/runs", json={"timeoutSeconds": 5, "env": {"A_B": "c"}, "description": "d"})
     assert (answer.status_code, answer.get_json(), answer.headers["Location"]) == (202, {"runId": 12}, "/api/runs/12")
-    (_, (_, tool, parameters), options), *_ = services.runs.calls
-    assert (tool, parameters, options) == (
-        "spike",
-        {"timeout_seconds": 5, "env": {"A_B": "c"}},
-        {"description": "d"},
-    )
+    (_, (_, tool, wishes), options), *_ = services.submissions.calls
+    assert (tool, wishes) == ("spike", {"timeout_seconds": 5, "env": {"A_B": "c"}, "description": "d"})
+    assert options == {"key": None}
 
 
 def test_running_a_tool_needs_no_body(owner: FlaskClient, services: SimpleNamespace) -> None:
     assert owner.post("/api/tools/spike/runs").status_code == 202
-    assert services.runs.calls[0][1][2] == {}
+    assert services.submissions.calls[0][1][2] == {"description": ""}
 
 
 def test_a_run_is_submitted_by_its_job_spec(owner: FlaskClient, services: SimpleNamespace) -> None:
     spec = {"tool": "spike", "labels": {"a": "b"}, "publish": "none"}
     assert owner.post("/api/runs", json={"jobSpec": spec}).get_json() == {"runId": 12}
-    (_, (_, tool, parameters), options), *_ = services.runs.calls
-    assert (tool, parameters) == ("spike", {"publish": "none"})
-    assert options == {"description": "", "labels": {"a": "b"}}
+    (_, (_, tool, wishes), _), *_ = services.submissions.calls
+    assert (tool, wishes) == ("spike", {"publish": "none", "description": "", "labels": {"a": "b"}})
+
+
+@pytest.mark.parametrize("way", ["tool", "spec"])
+def test_what_is_wished_for_a_run_reaches_the_service(owner: FlaskClient, services: SimpleNamespace, way: str) -> None:
+    wishes = {"manualStart": True, "runtimeVariables": True, "locks": ["site"], "infrastructureRetries": 3}
+    more = {"labels": {"team": "a"}, "toolRetries": 1}
+    body = {**wishes, **more} if way == "tool" else {"jobSpec": {"tool": "spike", **wishes, **more}}
+    assert owner.post("/api/tools/spike/runs" if way == "tool" else "/api/runs", json=body).status_code == 202
+    assert services.submissions.calls[0][1][2] == {
+        "is_manual_start": True,
+        "has_runtime_variables": True,
+        "locks": ["site"],
+        "infrastructure_retries": 3,
+        "tool_retries": 1,
+        "labels": {"team": "a"},
+        "description": "",
+    }
 
 
 @pytest.mark.parametrize(
@@ -75,6 +95,14 @@ def test_a_run_is_submitted_by_its_job_spec(owner: FlaskClient, services: Simple
         ({"command": "ls -l"}, "command"),
         ({"command": None}, "command"),
         ({"timeout_seconds": 5}, "timeout_seconds"),
+        ({"infrastructureRetries": 11}, "infrastructureRetries"),
+        ({"toolRetries": -1}, "toolRetries"),
+        ({"toolRetries": "1"}, "toolRetries"),
+        ({"manualStart": "yes"}, "manualStart"),
+        ({"manualStart": 1}, "manualStart"),
+        ({"runtimeVariables": None}, "runtimeVariables"),
+        ({"locks": ["a/b"]}, "locks"),
+        ({"locks": [f"lock-{number}" for number in range(17)]}, "locks"),
     ],
 )
 def test_a_parameter_that_breaks_a_rule_is_named(owner: FlaskClient, parameters: dict[str, object], field: str) -> None:
@@ -93,17 +121,11 @@ def test_a_run_shows_every_key_in_camel_case_with_times_that_have_a_zone(owner: 
     assert run["links"]["output"] == "/api/runs/1/output.txt"
 
 
-def test_runs_are_searched_and_come_newest_first(owner: FlaskClient, services: SimpleNamespace) -> None:
+def test_runs_are_listed_and_come_newest_first(owner: FlaskClient, services: SimpleNamespace) -> None:
     first = owner.get("/api/runs?limit=2&tool=spike&status=RUNNING&owner=me&job=nightly").get_json()
     assert [run["id"] for run in first["items"]] == [3, 2]
-    assert services.runs.calls[0][2] == {
-        "after": None,
-        "limit": 3,
-        "tool": "spike",
-        "status": "RUNNING",
-        "owner": "me",
-        "job_id": "nightly",
-    }
+    wanted = {"tool": "spike", "states": ["RUNNING"], "owner": "me", "job_id": "nightly"}
+    assert services.runs.calls[0][1][1:] == (wanted, None, 3)
     second = owner.get(f"/api/runs?limit=2&cursor={first['next']}").get_json()
     assert ([run["id"] for run in second["items"]], second["next"]) == ([1], None)
 

@@ -1,0 +1,111 @@
+"""The services of runs, answering from memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from app.errors import NotFound, WrongState
+from app.models.attempt import RunAttempt
+from app.models.event import RunEvent
+from app.models.file import RunFile
+from app.models.run import Run
+from app.models.token import Identity
+from app.services.outputs import OutputPage
+
+from .samples import CONTENT, NOON, Recorder, a_file, a_run
+
+
+class Runs(Recorder):
+    def __init__(self) -> None:
+        super().__init__()
+        self.text = b"".join(b"line %d\n" % number for number in range(10))
+
+    def get(self, identity: Identity, run_id: int) -> Run:
+        if run_id != 1:
+            raise NotFound(f"There is no run {run_id}.")
+        return a_run()
+
+    def search(self, identity: Identity, wanted: dict[str, Any], after: Any = None, limit: int = 100) -> Sequence[Run]:
+        self.note("search", identity, wanted, after, limit)
+        return [a_run(number) for number in (3, 2, 1) if after is None or (NOON, number) < after][:limit]
+
+    def attempts(self, identity: Identity, run_id: int) -> Sequence[RunAttempt]:
+        return [RunAttempt(run_id=1, number=1, ended_at=NOON, cause="lost", message="Gone.", first_byte=0)]
+
+    def stop(self, identity: Identity, run_id: int, *, is_forced: bool = False) -> Run:
+        self.note("stop", identity, run_id, is_forced=is_forced)
+        if run_id == 2:
+            raise WrongState("Run 2 is over.")
+        return a_run(status="ABORTING")
+
+    def wait(self, identity: Identity, run_id: int, timeout_seconds: float) -> Run:
+        self.note("wait", identity, run_id, timeout_seconds)
+        return a_run(status="SUCCEEDED")
+
+    def output(self, identity: Identity, run_id: int, start_byte: int, limit_bytes: int) -> OutputPage:
+        self.note("output", identity, run_id, start_byte, limit_bytes)
+        data = self.text[start_byte : start_byte + limit_bytes]
+        return OutputPage(data, start_byte, start_byte + len(data), len(self.text))
+
+    def output_tail(self, identity: Identity, run_id: int, lines: int) -> OutputPage:
+        data = b"".join(self.text.splitlines(keepends=True)[-lines:])
+        return OutputPage(data, len(self.text) - len(data), len(self.text), len(self.text))
+
+    def events(self, identity: Identity, run_id: int) -> Sequence[RunEvent]:
+        return [RunEvent(id=1, run_id=1, at=NOON, from_status=None, to_status="WAITING_LOCKS", actor="root")]
+
+    def report(self, identity: Identity, run_id: int) -> dict[str, Any]:
+        return {"verdict": "ok", "text": "Report:", "toolImage": "i", "message": {"cron": False}, "spike": None}
+
+
+class Files(Recorder):
+    error: Exception | None = None
+
+    def upload(self, identity: Identity, run_id: int, file_id: str, pieces: Iterable[bytes]) -> RunFile:
+        if self.error:
+            raise self.error
+        sizes = [len(piece) for piece in pieces]
+        self.note("upload", identity, run_id, file_id, sizes)
+        return a_file(file_id, run_id, sum(sizes))
+
+    def list(self, identity: Identity, run_id: int) -> Sequence[RunFile]:
+        return [a_file("a.csv"), a_file("b.csv")]
+
+    def get(self, identity: Identity, run_id: int, file_id: str) -> tuple[RunFile, Path]:
+        return a_file(file_id), CONTENT
+
+
+class Webhooks(Recorder):
+    def update(self, identity: Identity, given_id: str, **values: Any) -> Run:
+        self.note("update", identity, given_id, **values)
+        return a_run(identification_keys=values.get("identification_keys", {}))
+
+    def get_file(self, given_id: str, file_id: str) -> tuple[RunFile, Path]:
+        return a_file(file_id), CONTENT
+
+
+class Submissions(Recorder):
+    def submit(self, identity: Identity, tool_name: str, wishes: dict[str, Any], *, key: str | None = None) -> int:
+        self.note("submit", identity, tool_name, wishes, key=key)
+        return 12
+
+    def resubmit(self, identity: Identity, run_id: int, changes: dict[str, Any], *, key: str | None = None) -> int:
+        self.note("resubmit", identity, run_id, changes, key=key)
+        return 13
+
+
+class RunChanges(Recorder):
+    def __getattr__(self, method: str) -> Callable[..., Run]:
+        """Note whatever change is asked for; run 2 is in no state for any."""
+        if method not in ("start", "refresh", "resolve"):
+            raise AttributeError(method)
+
+        def change(identity: Identity, run_id: int, *arguments: Any) -> Run:
+            self.note(method, identity, run_id, *arguments)
+            if run_id == 2:
+                raise WrongState("Run 2 is over.")
+            return a_run(run_id)
+
+        return change
