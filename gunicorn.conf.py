@@ -16,12 +16,10 @@ proc_name = "mao-api"
 
 # The application opens no connection when it is made, so the workers can share the memory of one that is made once.
 preload_app = True
-worker_class = "gthread"
+worker_class = "app.machine.worker.Worker"
 workers = _api.workers
 threads = _api.threads
-# A worker that accepts more connections than it has threads lets some of them wait while another worker is idle.
-worker_connections = _api.threads
-# With no connection to spare none can be kept alive between two requests.
+# A connection that is kept alive between two requests takes the place of one that has something to ask.
 keepalive = 0
 timeout = 60
 graceful_timeout = 10

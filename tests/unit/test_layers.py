@@ -54,6 +54,7 @@ DOORS: dict[str, tuple[str, ...]] = {
     "git": ("app/repositories/git_command.py",),
     "google": ("app/repositories/etcd_compat.py",),
     "grpc": ("app/repositories/etcd_compat.py",),
+    "gunicorn": ("app/machine/worker.py",),
     "marshmallow": ("app/api/",),
     "prometheus_client": ("app/api/metrics.py",),
     "psycopg2": ("app/repositories/",),

@@ -62,6 +62,10 @@ class Site(Product):
         self.until(self.seed, "the site is furnished")
         self.healthy = self.walk()
 
+    @property
+    def token(self) -> str:
+        return str(self._headers["X-Api-Token"])
+
     def close(self) -> None:
         for proxy in self.proxies.values():
             proxy.close()
