@@ -20,6 +20,7 @@ def address(rule: str) -> str:
         rule.replace("<row:run_id>", "1")
         .replace("<name>", "spike")
         .replace("<job_id>", "spike")
+        .replace("<key>", "archive")
         .replace("<file_id>", "list.csv")
         .replace("<webhook_id>", "1-0")
         .replace("<identifier>", "root")
