@@ -115,3 +115,21 @@ def test_internal_jobs_are_described_with_their_last_time(start: Callable[..., C
     assert set(described) == {"mao.x", FIRINGS}
     assert described["mao.x"]["everySeconds"] == 0.05
     assert datetime.fromisoformat(described["mao.x"]["lastTime"]).tzinfo is not None
+
+
+def test_a_tick_is_held_up_by_no_other_however_many_hang(start: Callable[..., Clock]) -> None:
+    let_go, counter = threading.Event(), Counter()
+    hanging = [Tick(f"mao.hangs{number}", 1, let_go.wait) for number in range(20)]
+    start([*hanging, Tick("mao.goes", 0.05, counter)])
+    came = counter.reached_three.wait(PATIENCE_SECONDS)
+    let_go.set()
+    assert came
+
+
+def test_a_clock_that_was_stopped_may_still_be_told_to_do_something_now() -> None:
+    counter = Counter()
+    clock = Clock([Tick("mao.x", 0.05, counter)], _never)
+    clock.start()
+    assert counter.reached_three.wait(PATIENCE_SECONDS)
+    clock.stop()
+    clock.do_now("mao.x")

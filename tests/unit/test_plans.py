@@ -1,0 +1,32 @@
+"""What a run is planned with: what the registry's entry says, as far as it can be used."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from app.errors import Invalid
+from app.models.tool import Tool
+from app.repositories.memory_kv import MemoryKv
+from app.repositories.registry import Registry
+from app.services.plans import Planner
+
+SPIKE = Tool("spike", "panos", "panosece/spike:latest", "", "", "")
+
+
+def plan(**changes: Any) -> dict[str, Any]:
+    registry = Registry(MemoryKv())
+    registry.add_tool(Tool.from_dict({**SPIKE.to_dict(), **changes}))
+    return Planner(registry, ["docker"]).plan("spike")
+
+
+def test_the_locks_of_the_entry_are_wanted_once_each_in_the_order_of_their_names() -> None:
+    assert plan(locks=["b", "a", "b"])["locks"] == ["a", "b"]
+    assert plan()["locks"] == []
+
+
+@pytest.mark.parametrize("lock", ["", "a/b", "../tools/spike", "A"])
+def test_an_entry_with_a_lock_that_has_no_name_makes_no_run(lock: str) -> None:
+    with pytest.raises(Invalid):
+        plan(locks=["a", lock])
