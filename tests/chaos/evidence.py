@@ -6,7 +6,7 @@ import subprocess
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -82,7 +82,7 @@ class Evidence:
     never_right: list[tuple[int, int]] = field(default_factory=list)
     lock_keys: dict[str, bytes] = field(default_factory=dict)
     lock_runs: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    ended_at: datetime | None = None
+    ended_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     clock_offset: float = field(default_factory=lambda: time.time() - time.monotonic())
 
     def of_run(self, run_id: int) -> list[Execution]:

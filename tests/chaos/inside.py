@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import threading
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -56,15 +57,18 @@ def _storm(world: "World", options: argparse.Namespace) -> int:  # noqa: F821, U
 
     marks, began = Marks(), time.monotonic()
     load, storm = Load(world, marks, options.seed), Storm(world)
+    threading.excepthook = lambda failed: load.ledger.troubles.append(f"{failed.thread}: {failed.exc_value!r}")
     load.prepare()
     load.begin()
     storm.kill_at_edges(options.edges)
     storm.blow(plan(options.seed, options.kills, options.only))
+    ended_at = datetime.now(UTC)
     load.end()
     storm.calm()
-    ended_at = datetime.now(UTC)
     drained = _drain(world)
     orphans = _orphans(world)
+    if marks.has_overflowed:
+        load.ledger.troubles.append("the kernel's queue of marks has overflowed")
     evidence = gather(world, marks, load.ledger, storm.incidents)
     evidence.orphans, evidence.ended_at, evidence.never_right = orphans, ended_at, storm.never_right
     complaints = judge(evidence)
@@ -82,9 +86,9 @@ def _drain(world: "World") -> float:  # noqa: F821, UP037
     """Wait until every run is over, and give how many seconds that took."""
     began = time.monotonic()
     while time.monotonic() - began < _DRAIN_SECONDS:
+        time.sleep(0.2)
         if not world.query("select count(*) from runs where ended_at is null")[0][0]:
             break
-        time.sleep(0.2)
     return time.monotonic() - began
 
 

@@ -38,6 +38,7 @@ class Complaint:
 def judge(evidence: Evidence) -> list[Complaint]:
     """Give everything that is wrong."""
     rules = (
+        broken_storms,
         lost,
         never_true,
         repeated_submissions,
@@ -53,6 +54,11 @@ def judge(evidence: Evidence) -> list[Complaint]:
         lock_faults,
     )
     return [Complaint(rule.__name__.replace("_", " "), text) for rule in rules for text in rule(evidence)]
+
+
+def broken_storms(evidence: Evidence) -> Iterator[str]:
+    """A storm that was not what it should have been proves nothing."""
+    yield from evidence.ledger.troubles
 
 
 def lost(evidence: Evidence) -> Iterator[str]:
@@ -200,18 +206,19 @@ def wrong_firings(evidence: Evidence) -> Iterator[str]:
     yield from (f"job {job} made {count} runs for {due}" for (job, due), count in made.items() if count > 1)
     fired = {(job, due) for job, due, outcome, run in evidence.firings if outcome == "fired" and run is not None}
     for appointment in evidence.ledger.appointments:
-        due = {at for job, at in fired if job == appointment.job_id}
-        expected = _minutes(appointment.at, evidence.ended_at) if appointment.is_minutely else {appointment.at}
+        # What is due after the end may have been fired or not when the evidence was gathered.
+        due = {at for job, at in fired if job == appointment.job_id and at <= evidence.ended_at}
+        expected = _minutes(appointment.at, evidence.ended_at if appointment.is_minutely else appointment.at)
+        expected = {at for at in expected if at <= evidence.ended_at}
         if due != expected:
             yield f"job {appointment.job_id} is due at {sorted(expected - due)} and fired at {sorted(due - expected)}"
     for job, at in set(made) - fired:
         yield f"a run of job {job} for {at} has no firing"
 
 
-def _minutes(first: datetime, end: datetime | None) -> set[datetime]:
+def _minutes(first: datetime, end: datetime) -> set[datetime]:
     """Give every minute from the first one until the end."""
-    count = (end - first) // _MINUTE + 1 if end else 0
-    return {first + number * _MINUTE for number in range(count)}
+    return {first + number * _MINUTE for number in range((end - first) // _MINUTE + 1)}
 
 
 def lock_faults(evidence: Evidence) -> Iterator[str]:

@@ -14,9 +14,9 @@ class Submission:
 
     key: str
     tool: str
-    answered: set[int] = field(default_factory=set)
     infrastructure_retries: int = 0
     tool_retries: int = 0
+    answered: set[int] = field(default_factory=set)
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,7 @@ class Ledger:
         self.appointments: list[Appointment] = []
         self.stopped: set[int] = set()
         self.answers: dict[int, int] = {}
+        self.troubles: list[str] = []
         self._lock = threading.Lock()
 
     def note(self, work: Callable[[], object]) -> None:

@@ -53,7 +53,7 @@ def evidence() -> Evidence:
     """A good run and one whose tool failed, with nothing wrong."""
     runs = {run_id: _run(run_id) for run_id in (GOOD, BAD)}
     ledger = Ledger()
-    ledger.submissions = [Submission(f"key-{run_id}", "alpha", {run_id}) for run_id in runs]
+    ledger.submissions = [Submission(f"key-{run_id}", "alpha", answered={run_id}) for run_id in runs]
     return Evidence(
         runs=runs,
         changes={run.id: _log(run) for run in runs.values()},
@@ -86,8 +86,13 @@ def test_nothing_wrong_gives_no_complaint(evidence: Evidence) -> None:
     assert judge(evidence) == []
 
 
+def test_a_storm_that_was_broken_proves_nothing(evidence: Evidence) -> None:
+    evidence.ledger.troubles.append("submitter-1: TypeError()")
+    assert _kinds(evidence) == {"broken storms"}
+
+
 def test_an_accepted_run_that_is_not_there_is_lost(evidence: Evidence) -> None:
-    evidence.ledger.submissions.append(Submission("key-9", "alpha", {9}))
+    evidence.ledger.submissions.append(Submission("key-9", "alpha", answered={9}))
     assert _kinds(evidence) == {"lost"}
 
 
