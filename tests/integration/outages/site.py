@@ -64,7 +64,7 @@ class Site(Product):
 
     @property
     def token(self) -> str:
-        return str(self._headers["X-Api-Token"])
+        return str(self.headers["X-Api-Token"])
 
     def close(self) -> None:
         for proxy in self.proxies.values():
@@ -130,7 +130,7 @@ class Site(Product):
 
     def timed(self, method: str, path: str, **arguments: Any) -> Answer:
         began = time.monotonic()
-        headers = {**self._headers, **arguments.pop("headers", {})}
+        headers = {**self.headers, **arguments.pop("headers", {})}
         try:
             answer = requests.request(
                 method, self.url + path, headers=headers, timeout=_CLIENT_SECONDS, allow_redirects=False, **arguments

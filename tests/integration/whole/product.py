@@ -36,7 +36,7 @@ class Product:
         self.agents: list[subprocess.Popen[bytes]] = []
         self.api: subprocess.Popen[bytes] | None = None
         migrate(self.settings.database_url)
-        self._headers = {"X-Api-Token": build(self.settings).tokens.create_root("tester")}
+        self.headers = {"X-Api-Token": build(self.settings).tokens.create_root("tester")}
 
     def start_api(self) -> None:
         self.api = self._spawn("api", "-m", "gunicorn", "-c", str(CHECKOUT / "gunicorn.conf.py"))
@@ -78,7 +78,7 @@ class Product:
     def call(self, method: str, path: str, **arguments: Any) -> requests.Response:
         """Make one call; a connection that is refused or cut gives an empty answer with the status CUT."""
         try:
-            return requests.request(method, self.url + path, headers=self._headers, timeout=70, **arguments)
+            return requests.request(method, self.url + path, headers=self.headers, timeout=70, **arguments)
         except (requests.ConnectionError, requests.exceptions.ChunkedEncodingError):
             cut = requests.Response()
             cut.status_code = CUT
