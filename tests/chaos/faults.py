@@ -28,8 +28,7 @@ _CUTS = "select pg_terminate_backend(pid) from pg_stat_activity where pid <> pg_
 class Kind:
     """A kind of fault.
 
-    ``part`` is what it breaks; a part has one fault at a time. ``kills`` says that processes die, ``ends_tools`` that
-    tools do.
+    ``part`` is what it breaks; a part has one fault at a time. ``kills`` says that processes die.
     """
 
     name: str
@@ -38,7 +37,6 @@ class Kind:
     make: Callable[[World, random.Random], Mend | None]
     seconds: tuple[float, float] = (0.0, 0.0)
     kills: bool = False
-    ends_tools: bool = False
 
 
 def _agent(world: World, chance: random.Random, *, is_leader: bool) -> Process:
@@ -203,13 +201,13 @@ def _reset(world: World, link: Link, _chance: random.Random) -> None:
 
 
 KINDS = (
-    Kind("agent: leader killed", "agent", 34, _kill_leader, kills=True),
-    Kind("agent: waiting one killed", "agent", 6, _kill_waiting, kills=True),
-    Kind("agent: frozen", "agent", 4, _freeze_leader, (0.5, 3.0)),
-    Kind("agent: frozen and replaced", "agent", 3, _replace_frozen_leader, (LOCK_SECONDS + 1.0, LOCK_SECONDS + 3.0)),
-    *([Kind("agent: clock wrong", "agent", 2, _jump_in_time, (4.0, 8.0))] if FAKETIME else []),
-    Kind("API: worker killed", "api", 14, _kill_worker, kills=True),
-    Kind("API: all killed", "api", 4, _kill_api, kills=True),
+    Kind("agent: leader killed", "agent", 18, _kill_leader, kills=True),
+    Kind("agent: waiting one killed", "agent", 4, _kill_waiting, kills=True),
+    Kind("agent: frozen", "agent", 3, _freeze_leader, (0.5, 3.0)),
+    Kind("agent: frozen and replaced", "agent", 2, _replace_frozen_leader, (LOCK_SECONDS + 1.0, LOCK_SECONDS + 3.0)),
+    *([Kind("agent: clock wrong", "agent", 1, _jump_in_time, (4.0, 8.0))] if FAKETIME else []),
+    Kind("API: worker killed", "api", 13, _kill_worker, kills=True),
+    Kind("API: all killed", "api", 5, _kill_api, kills=True),
     Kind("API: worker frozen", "api", 2, _freeze_worker, (0.5, 3.0)),
     Kind("PostgreSQL: stopped at once", "postgres", 8, _stop_postgres, kills=True),
     Kind("PostgreSQL: killed", "postgres", 5, _kill_postgres, kills=True),
@@ -221,18 +219,29 @@ KINDS = (
     Kind("PostgreSQL: cut in mid-sentence", "postgres", 5, _on_links(_cut, is_postgres=True), (0.3, 0.6)),
     Kind("PostgreSQL: connections reset", "postgres", 4, _on_links(_reset, is_postgres=True)),
     Kind("PostgreSQL: silent network", "postgres", 2, _on_links(_silence, is_postgres=True), (2.0, 6.0)),
-    Kind("etcd: member killed", "etcd", 6, _kill_member, kills=True),
-    Kind("etcd: leader killed", "etcd", 4, _kill_etcd_leader, kills=True),
+    Kind("etcd: member killed", "etcd", 9, _kill_member, kills=True),
+    Kind("etcd: leader killed", "etcd", 5, _kill_etcd_leader, kills=True),
     Kind("etcd: quorum lost", "etcd", 2, _lose_quorum, (2.0, 5.0), kills=True),
     Kind("etcd: frozen", "etcd", 1, _freeze_etcd, (1.0, 4.0)),
     Kind("etcd: cut in mid-sentence", "etcd", 2, _on_links(_cut, is_postgres=False), (0.3, 1.0)),
     Kind("etcd: connections reset", "etcd", 2, _on_links(_reset, is_postgres=False)),
     Kind("etcd: silent network", "etcd", 1, _on_links(_silence, is_postgres=False), (2.0, 5.0)),
-    Kind("engine: killed, tools live on", "engine", 9, _kill_engine, kills=True),
-    Kind("engine: killed with its tools", "engine", 2, _kill_engine_with_tools, kills=True, ends_tools=True),
+    Kind("engine: killed, tools live on", "engine", 13, _kill_engine, kills=True),
+    Kind("engine: killed with its tools", "engine", 3, _kill_engine_with_tools, kills=True),
     Kind("engine: frozen", "engine", 2, _freeze_engine, (0.5, 5.0)),
     Kind("data folder: disk full", "data", 1, _fill(lambda world: world.data), (1.0, 3.0)),
 )
+AGENT = "agent"
+GAPS = {
+    AGENT: (0.1, 1.0),
+    "api": (0.5, 4.0),
+    "postgres": (0.5, 5.0),
+    "etcd": (1.0, 6.0),
+    "engine": (1.0, 7.0),
+    "data": (10.0, 40.0),
+}
+"""How many seconds a part has peace after it is back."""
+
 READY: dict[str, Callable[[World], bool]] = {
     "agent": lambda world: world.leader() is not None,
     "api": World.is_api_ready,

@@ -40,11 +40,15 @@ def why_not() -> str | None:
 def run_isolated(arguments: Sequence[str]) -> int:
     """Run ``tests.chaos.inside`` with these arguments in a world of its own, and give its exit status."""
     folder = Path(tempfile.mkdtemp(prefix="mao-chaos-"))
+    # What the environment says of services is not for this world, and images are built by its own engine.
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
     command = [sys.executable, "-m", "tests.chaos.inside", str(folder), *arguments]
+    # Whoever asks this process to end wants the world to end, and what is left of it to be removed.
+    signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
     process = subprocess.Popen(
         [*_unshare(), "sh", "-c", _SCRIPT, str(folder), *command],
         cwd=CHECKOUT,
-        env={name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ},
+        env={**kept, "MAO_TEST_DOCKER_SOCKET": f"unix://{folder}/engine/docker.sock"},
         preexec_fn=_die_with_parent,
     )
     try:

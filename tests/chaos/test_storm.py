@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
+from tests.chaos.edges import EDGES
 from tests.chaos.isolation import CHECKOUT, why_not
-from tests.chaos.storm import plan
+from tests.chaos.planning import plan
 
 SEED = 7
 KILLS = 30
@@ -37,5 +39,7 @@ def test_the_same_seed_gives_the_same_plan() -> None:
     assert plan(SEED, 50) != plan(SEED + 1, 50)
 
 
-def test_a_plan_has_as_many_kills_as_were_asked_for() -> None:
-    assert sum(planned.kind.kills for planned in plan(SEED, 50)) == 50
+def test_a_plan_has_what_was_asked_for() -> None:
+    drawn = [planned for queue in plan(SEED, 50, 2).values() for planned in queue]
+    assert sum(planned.kind.kills for planned in drawn if planned.kind) == 50
+    assert Counter(planned.edge for planned in drawn if planned.edge) == dict.fromkeys(EDGES, 2)

@@ -100,11 +100,13 @@ class World:
             process.kill()
         self.postgres.stop()
 
-    def call(self, method: str, path: str, *, key: str | None = None, **arguments: Any) -> requests.Response:
+    def call(
+        self, method: str, path: str, *, key: str | None = None, seconds: float = 20, **arguments: Any
+    ) -> requests.Response:
         """Make one call; one without an answer gives the status CUT."""
         headers = {**self._headers, **({"Idempotency-Key": key} if key else {})}
         try:
-            return requests.request(method, self.url + path, headers=headers, timeout=20, **arguments)
+            return requests.request(method, self.url + path, headers=headers, timeout=seconds, **arguments)
         except requests.RequestException:
             cut = requests.Response()
             cut.status_code = CUT
@@ -147,7 +149,7 @@ class World:
             return False
 
     def is_api_ready(self) -> bool:
-        return self.call("GET", "/healthz").ok
+        return self.call("GET", "/healthz", seconds=2).ok
 
     def hold_postgres_down(self, is_held: bool) -> None:
         self._is_postgres_held_down = is_held
