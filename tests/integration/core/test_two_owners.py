@@ -20,6 +20,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import text
 from werkzeug.test import TestResponse
 
+from app.api import context
 from app.clock import utc_now
 from app.factory import create_app
 from app.models.attempt import RunAttempt
@@ -58,6 +59,24 @@ def all_routes() -> list[str]:
         for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
     )
 
+
+# For each filter of the search something that runs of Olga have.
+SEARCHES: dict[str, Any] = {
+    "submitter": "olga",
+    "owner": "olgas-group",
+    "tool": "spike",
+    "jobId": "olgas-daily",
+    "parentId": 1,
+    "states": ["FAILED", "DEFINED", "RUNNING"],
+    "cause": "lost",
+    "labels": {"of": "olga"},
+    "text": "olga",
+    "definedFrom": "2020-01-01T00:00:00Z",
+    "definedTo": "2999-01-01T00:00:00Z",
+    "imageDigest": "sha256:olga",
+    "inputCommit": "1a",
+    "outputCommit": "2b",
+}
 
 ROUTES = all_routes()
 OF_A_THING = [route for route in ROUTES if re.search("<(run_id|job_id|identifier)>", route)]
@@ -100,11 +119,11 @@ def pair(callers: Callers) -> Iterator[Pair]:
     file = f"/api/runs/{runs[RunStatus.DEFINED]}/files/olgas.txt"
     assert olga.post(file, data=b"of olga", content_type="application/octet-stream").status_code == 201
     own = sven.post("/api/runs", json={"jobSpec": {"tool": "spike", "description": "of sven"}}).get_json()["runId"]
-    _a_run(callers, RunStatus.FAILED)
+    _a_run(callers, RunStatus.FAILED, parent_id=1)
     yield Pair(callers, olga, sven, runs, own)
 
 
-def _a_run(callers: Callers, status: RunStatus) -> int:
+def _a_run(callers: Callers, status: RunStatus, parent_id: int | None = None) -> int:
     now, is_over = utc_now(), status in ("SUCCEEDED", "FAILED", "ABORTED", "IN_DOUBT")
     known = {
         "tool": "spike",
@@ -120,6 +139,11 @@ def _a_run(callers: Callers, status: RunStatus) -> int:
         "defined_at": now,
         "submitted_at": now,
         "ended_at": now if is_over else None,
+        "cause": "lost" if is_over else None,
+        "parent_id": parent_id,
+        "image_digest": "sha256:olga",
+        "input_commit": "1a",
+        "output_commit": "2b",
         "report": {"text": "of olga", "verdict": None, "spike": None} if is_over else None,
         "attempt": 2,
     }
@@ -160,14 +184,24 @@ def test_what_is_olgas_is_for_sven_as_if_it_were_not_there(pair: Pair) -> None:
         assert pair.rows() == before, route
 
 
-@pytest.mark.parametrize("route", OF_A_THING)
-def test_the_same_calls_find_it_for_olga(pair: Pair, route: str) -> None:
+def test_the_same_questions_are_answered_for_olga(pair: Pair) -> None:
     """Else the test above would show nothing."""
-    found = {
+    for route in OF_A_THING:
+        if route.startswith("GET "):
+            assert 200 in answers(pair, route), route
+
+
+@pytest.mark.parametrize("route", [route for route in OF_A_THING if not route.startswith("GET ")])
+def test_the_same_changes_are_made_for_olga(pair: Pair, route: str) -> None:
+    assert answers(pair, route) & {200, 201, 202, 204}
+
+
+def answers(pair: Pair, route: str) -> set[int]:
+    """Give how Olga's calls about each of her runs, or about her job or a token, are answered."""
+    return {
         call(pair.olga, route, run_id=str(run_id), job_id="olgas-daily", identifier="sven").status_code
         for run_id in pair.runs.values()
     }
-    assert found & {200, 201, 202, 204}, found
 
 
 def test_nothing_that_sven_reads_tells_of_olga(pair: Pair) -> None:
@@ -184,6 +218,17 @@ def test_no_filter_shows_sven_a_run_of_olga(pair: Pair) -> None:
         items = pair.sven.get(f"/api/runs?{query}").get_json()["items"]
         assert {item["id"] for item in items} <= {pair.own_run}, query
         assert pair.olga.get(f"/api/runs?{query}").get_json()["items"], query
+
+
+def test_no_search_shows_sven_a_run_of_olga(pair: Pair) -> None:
+    described = pair.callers.app.extensions[context.DESCRIPTION].to_dict()
+    filters = described["components"]["schemas"]["RunSearch"]["properties"].keys() - {"limit", "cursor"}
+    assert filters == SEARCHES.keys()
+    for name, value in SEARCHES.items():
+        for searched in ({name: value}, {name: value, "owner": "olgas-group"}, {name: value, "submitter": "olga"}):
+            items = pair.sven.post("/api/search/runs", json=searched).get_json()["items"]
+            assert {item["id"] for item in items} <= {pair.own_run}, searched
+            assert pair.olga.post("/api/search/runs", json=searched).get_json()["items"], searched
 
 
 def test_pages_tell_nothing_of_the_runs_between(pair: Pair) -> None:
