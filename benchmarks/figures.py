@@ -30,6 +30,11 @@ def spread(name: str, seconds: Sequence[float]) -> float:
     return median(seconds)
 
 
+def percentile(seconds: Sequence[float], percent: int) -> float:
+    """Give a percentile, 1 to 99, in seconds."""
+    return quantiles(seconds, n=100, method="inclusive")[percent - 1]
+
+
 def ms(seconds: float) -> str:
     """Give seconds as milliseconds with one decimal."""
     return f"{seconds * 1000:.1f}"

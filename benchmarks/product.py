@@ -15,7 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from app.embedded import start_etcd, start_postgres
-from app.settings import Settings, child_environment, load
+from app.settings import Docker, Settings, child_environment, load
 from benchmarks.client import Client
 from benchmarks.image import IMAGE
 
@@ -155,6 +155,7 @@ class Product:
             "MAO_POSTGRES_PASSWORD": self.postgres.password,
             "MAO_ETCD_ADDRESS": self.etcd.address,
             "MAO_API_PORT": str(_free_port()),
+            "MAO_DOCKER_SOCKET": os.environ.get("DOCKER_HOST", Docker.socket),
         }
         return load(environment, self.folder / "instance")
 
