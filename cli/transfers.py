@@ -6,9 +6,22 @@ import hashlib
 import os
 import tempfile
 from pathlib import Path
+from typing import BinaryIO
 
 from cli.endpoints import Server
 from cli.errors import ServerFailed, WrongUse
+
+
+def opened(path: Path) -> BinaryIO:
+    """Open a file of this machine for reading.
+
+    Raises:
+        WrongUse: it cannot be read.
+    """
+    try:
+        return path.open("rb")
+    except OSError as error:
+        raise WrongUse(f"'{path}' cannot be read: {error.strerror}.") from error
 
 
 def target_of(name: str, place: Path | None) -> Path:

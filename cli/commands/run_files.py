@@ -8,7 +8,7 @@ import click
 
 from cli.commands.run import run
 from cli.session import Session
-from cli.transfers import check_target, fetch, target_of
+from cli.transfers import check_target, fetch, opened, target_of
 from cli.verbs import run_argument, verb
 
 COLUMNS = {
@@ -30,11 +30,11 @@ def files(session: Session, run_id: int) -> None:
 
 @verb(run, "upload", "run upload 12 sources.csv", "run upload 12 /tmp/today.csv --name sources.csv")
 @run_argument
-@click.argument("path", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("path", type=click.Path(path_type=Path))
 @click.option("--name", help="What the run finds it as; else the name that it has here.")
 def upload(session: Session, run_id: int, path: Path, name: str | None) -> None:
     """Upload a file for a run that is not started yet, in place of one that has the name."""
-    with path.open("rb") as source:
+    with opened(path) as source:
         stored = session.server.upload_file(run_id, name or path.name, source)
     session.printer.message(f"Run {run_id} has '{stored.get('fileId')}', {stored.get('sizeBytes')} bytes.", stored)
 
