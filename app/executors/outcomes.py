@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from app.executors.base import Observation, Phase
 from app.models.run import Cause, RunStatus
 
+TERMINATED = 143
 KILLED = 137
 STATUS_LOST = 255
-_AMBIGUOUS_AFTER_AN_OUTAGE = (KILLED, STATUS_LOST)
-"""A container engine that was killed reports these for tools that ended otherwise, or that it killed itself."""
+_AMBIGUOUS_AFTER_AN_OUTAGE = (TERMINATED, KILLED, STATUS_LOST)
+"""A container engine that was killed reports these for tools that ended otherwise, or that it ended itself."""
 
 
 @dataclass(frozen=True)

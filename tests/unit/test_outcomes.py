@@ -85,7 +85,7 @@ def test_a_child_killed_for_memory_is_a_warning() -> None:
     assert len(outcome.warnings) == 1
 
 
-@pytest.mark.parametrize("code", [137, 255])
+@pytest.mark.parametrize("code", [137, 143, 255])
 def test_an_exit_code_that_the_engine_may_have_made_up_is_no_evidence(code: int) -> None:
     assert judge(ended(code), was_unobserved=True).status is RunStatus.IN_DOUBT
 
