@@ -8,7 +8,7 @@ from typing import Any
 
 from cli.client import Json
 from cli.errors import WrongUse
-from cli.times import parse_instant
+from cli.times import parse_instant, parse_past
 
 SCHEDULE_WORDS = ("daily", "weekly", "monthly")
 
@@ -19,11 +19,59 @@ def given(values: Json) -> Json:
 
 
 def run_parameters(
-    command: Sequence[str], env: dict[str, str], publish: str | None, run_timeout_seconds: int | None
+    command: Sequence[str],
+    env: dict[str, str],
+    publish: str | None,
+    run_timeout_seconds: int | None,
+    retries: int | None = None,
+    tool_retries: int | None = None,
 ) -> Json:
-    """Build what a run may do differently from the tool's entry."""
+    """Build what a run may do differently from the tool's entry, and how often it is tried again."""
     return given(
-        {"command": list(command) or None, "env": env, "publish": publish, "timeoutSeconds": run_timeout_seconds}
+        {
+            "command": list(command) or None,
+            "env": env,
+            "publish": publish,
+            "timeoutSeconds": run_timeout_seconds,
+            "infrastructureRetries": retries,
+            "toolRetries": tool_retries,
+        }
+    )
+
+
+def search(
+    *,
+    tool: str | None,
+    owner: str | None,
+    job: str | None,
+    states: Sequence[str],
+    submitter: str | None,
+    labels: dict[str, str],
+    text: str | None,
+    since: str | None,
+    until: str | None,
+    digest: str | None,
+    commit: str | None,
+) -> Json:
+    """Build what runs are searched by; ``since`` and ``until`` are instants, or lengths of time before now.
+
+    Raises:
+        WrongUse: one of them is neither.
+    """
+    return given(
+        {
+            "tool": tool,
+            "owner": owner,
+            "jobId": job,
+            "states": list(states) or None,
+            "submitter": submitter,
+            "labels": labels,
+            "text": text,
+            "definedFrom": parse_past(since, "--since") if since else None,
+            "definedTo": parse_past(until, "--until") if until else None,
+            "imageDigest": digest,
+            "outputCommit": commit,
+        }
     )
 
 

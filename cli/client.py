@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, BinaryIO
 
 import requests
@@ -14,17 +15,19 @@ from requests.auth import AuthBase
 from cli import __version__
 from cli.answers import check, parse_object
 from cli.config import Connection
-from cli.errors import ServerFailed, Unavailable, Unreached
+from cli.errors import Unavailable, Unreached
+from cli.pages import Listing, every_item, first_items
 
 Json = dict[str, Any]
 
 CONNECT_SECONDS = 5.0
 READ_SECONDS = 30.0
-PAGE_ITEMS = 500
 PIECE_BYTES = 64 * 2**10
 TRIES = 3
 FIRST_PAUSE_SECONDS = 0.3
 LONGEST_PAUSE_SECONDS = 5.0
+_IN_DOUBT = "Whether the request was carried out is not known"
+_LOOK_FIRST = f"{_IN_DOUBT}; look before you repeat it."
 
 
 @dataclass(frozen=True)
@@ -39,14 +42,6 @@ class Answer:
     def json(self) -> Json:
         """The body as a JSON object."""
         return parse_object(self.body)
-
-
-@dataclass(frozen=True)
-class Listing:
-    """The first items of a list; ``is_cut`` tells that there are more."""
-
-    items: list[Json]
-    is_cut: bool
 
 
 class _TokenAuth(AuthBase):
@@ -94,18 +89,24 @@ class Client:
             Refused, ServerFailed, Unavailable: see ``cli.answers.check``; a status in ``accepted`` passes.
             Unreached: there is no answer.
         """
-        pause = FIRST_PAUSE_SECONDS
-        for _ in range(TRIES - 1):
-            try:
-                return self._once("GET", path, query=query, accepted=accepted, read_seconds=read_seconds)
-            except _Dropped:
-                self._sleep(pause)
-            except Unavailable as error:
-                if error.retry_after_seconds is None:
-                    raise
-                self._sleep(min(error.retry_after_seconds, LONGEST_PAUSE_SECONDS))
-            pause *= 2
-        return self._once("GET", path, query=query, accepted=accepted, read_seconds=read_seconds)
+        once = partial(self._once, "GET", path, query=query, accepted=accepted, read_seconds=read_seconds)
+        return self._repeatedly(once, _Dropped)
+
+    def submit(self, path: str, body: Json, key: str) -> Answer:
+        """Ask for a run, up to three times where there is no answer: all that is sent with one ``key`` makes one run.
+
+        Raises:
+            Refused, ServerFailed, Unavailable: see ``cli.answers.check``.
+            Unreached: there is no answer.
+        """
+        once = partial(self._once, "POST", path, body=body, headers={"Idempotency-Key": key})
+        try:
+            return self._repeatedly(once, Unreached)
+        except (Unreached, Unavailable) as error:
+            cure = f"Sent again with --idempotency-key {key}, it makes no second run."
+            known = f"{_IN_DOUBT}." if error.hint == _LOOK_FIRST else error.hint
+            error.hint = f"{known} {cure}" if known else cure
+            raise
 
     def send(
         self,
@@ -152,29 +153,35 @@ class Client:
 
     def list(self, path: str, limit: int, query: Mapping[str, Any] | None = None) -> Listing:
         """Give the first ``limit`` items of a list, page after page."""
-        items: list[Json] = []
-        cursor: object = None
-        while True:
-            page_query = {**(query or {}), "limit": min(limit - len(items), PAGE_ITEMS), "cursor": cursor}
-            page = self.get(path, page_query).json
-            items += items_of(page)
-            before, cursor = cursor, page.get("next")
-            if cursor is None or len(items) >= limit:
-                return Listing(items[:limit], cursor is not None or len(items) > limit)
-            if cursor == before:
-                raise ServerFailed(f"The server's list at {path} does not end.")
+        return first_items(lambda page: self.get(path, {**(query or {}), **page}).json, limit)
+
+    def search(self, path: str, limit: int, wanted: Json) -> Listing:
+        """Give the first ``limit`` items of what is searched for; a search changes nothing, though it is a POST."""
+
+        def fetch(page: Json) -> Json:
+            body = {key: value for key, value in {**wanted, **page}.items() if value is not None}
+            return self._repeatedly(partial(self._once, "POST", path, body=body, is_change=False), _Dropped).json
+
+        return first_items(fetch, limit)
 
     def each(self, path: str, query: Mapping[str, Any] | None = None) -> Iterator[Json]:
         """Give every item of a list, however long it is, and hold one page at a time."""
-        cursor: object = None
-        while True:
-            page = self.get(path, {**(query or {}), "limit": PAGE_ITEMS, "cursor": cursor}).json
-            yield from items_of(page)
-            before, cursor = cursor, page.get("next")
-            if cursor is None:
-                return
-            if cursor == before:
-                raise ServerFailed(f"The server's list at {path} does not end.")
+        return every_item(lambda page: self.get(path, {**(query or {}), **page}).json)
+
+    def _repeatedly(self, once: Callable[[], Answer], passing: type[Unreached]) -> Answer:
+        """Ask again after an error that is ``passing``, and after the pause that the server asks for."""
+        pause = FIRST_PAUSE_SECONDS
+        for _ in range(TRIES - 1):
+            try:
+                return once()
+            except passing:
+                self._sleep(pause)
+            except Unavailable as error:
+                if error.retry_after_seconds is None:
+                    raise
+                self._sleep(min(error.retry_after_seconds, LONGEST_PAUSE_SECONDS))
+            pause *= 2
+        return once()
 
     def _pieces(self, response: requests.Response) -> Iterator[bytes]:
         try:
@@ -193,6 +200,7 @@ class Client:
         headers: Mapping[str, str] | None = None,
         accepted: Collection[int] = (),
         read_seconds: float = READ_SECONDS,
+        is_change: bool = True,
     ) -> Answer:
         try:
             response = self._http.request(
@@ -206,22 +214,10 @@ class Client:
                 allow_redirects=False,
             )
         except requests.RequestException as error:
-            raise _unreached(error, self.url, is_change=method != "GET") from error
+            raise _unreached(error, self.url, is_change=is_change and method != "GET") from error
         if response.status_code not in accepted:
             check(response.status_code, response.headers, response.content)
         return Answer(response.status_code, response.headers, response.content)
-
-
-def items_of(page: Json) -> list[Json]:
-    """Give the items of a page.
-
-    Raises:
-        ServerFailed: it has none, not even an empty list.
-    """
-    items = page.get("items")
-    if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
-        raise ServerFailed("The server's answer is not a list of items.")
-    return items
 
 
 class _Dropped(Unreached):
@@ -230,7 +226,7 @@ class _Dropped(Unreached):
 
 def _unreached(error: requests.RequestException, url: str, *, is_change: bool) -> Unreached:
     """Say why there is no answer. A change may have been carried out unless the connection was never made."""
-    in_doubt = "Whether the request was carried out is not known; look before you repeat it." if is_change else None
+    in_doubt = _LOOK_FIRST if is_change else None
     cause = _root_cause(error)
     if isinstance(error, requests.exceptions.SSLError):
         return Unreached(f"The server at {url} shows no certificate that can be trusted.")

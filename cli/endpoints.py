@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterator
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import BinaryIO
 from urllib.parse import quote
 
-from cli.client import READ_SECONDS, Client, Json, Listing, items_of
+from cli.client import READ_SECONDS, Client, Json
 from cli.errors import ServerFailed, WrongUse
+from cli.pages import Listing, items_of
+
+_KEY_BYTES = 16
 
 
 class Server:
@@ -129,18 +133,37 @@ class Server:
 
     # Runs.
 
-    def run_tool(self, name: str, body: Json) -> int:
-        """Submit a run of a tool and give the run's id."""
-        answer = self._client.send("POST", f"/api/tools/{_segment(name)}/runs", body=body).json
-        if not isinstance(answer.get("runId"), int):
-            raise ServerFailed(
-                "The server accepted the run, but did not say its id.", hint="`maoctl run list` shows it."
-            )
-        return int(answer["runId"])
+    def run_tool(self, name: str, body: Json, key: str | None = None) -> int:
+        """Submit a run of a tool and give the run's id; all that is sent with one ``key`` makes one run."""
+        return self._submit(f"/api/tools/{_segment(name)}/runs", body, key)
+
+    def resubmit_run(self, run_id: int, body: Json, key: str | None = None) -> int:
+        """Submit a run that is over again, as a new one, and give the new run's id."""
+        return self._submit(f"/api/runs/{run_id}/resubmit", body, key)
 
     def list_runs(self, limit: int, **query: str | None) -> Listing:
         """List runs, the newest first; ``query`` may hold tool, status, owner and job."""
         return self._client.list("/api/runs", limit, query)
+
+    def search_runs(self, limit: int, wanted: Json) -> Listing:
+        """Search runs, the newest first."""
+        return self._client.search("/api/search/runs", limit, wanted)
+
+    def start_run(self, run_id: int) -> Json:
+        """Start a run that waits for it."""
+        return self._client.send("POST", f"/api/runs/{run_id}/start").json
+
+    def refresh_run(self, run_id: int) -> Json:
+        """Ask the agent to look at a run now."""
+        return self._client.send("POST", f"/api/runs/{run_id}/refresh").json
+
+    def resolve_run(self, run_id: int, body: Json) -> Json:
+        """Say how a run in doubt went."""
+        return self._client.send("POST", f"/api/runs/{run_id}/resolve", body=body).json
+
+    def list_attempts(self, run_id: int) -> Listing:
+        """List a run's attempts before the present one; there are few, so the server gives them without pages."""
+        return Listing(items_of(self._client.get(f"/api/runs/{run_id}/attempts").json), is_cut=False)
 
     def get_run(self, run_id: int) -> Json:
         """Give a run."""
@@ -244,6 +267,14 @@ class Server:
     def list_notifications(self, limit: int) -> Listing:
         """List the federation's notifications."""
         return self._client.list("/api/notifications", limit)
+
+    def _submit(self, path: str, body: Json, key: str | None) -> int:
+        answer = self._client.submit(path, body, key or secrets.token_hex(_KEY_BYTES)).json
+        if not isinstance(answer.get("runId"), int):
+            raise ServerFailed(
+                "The server accepted the run, but did not say its id.", hint="`maoctl run list` shows it."
+            )
+        return int(answer["runId"])
 
     def _entry(self, path: str) -> tuple[Json, str]:
         answer = self._client.get(path)

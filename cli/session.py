@@ -6,11 +6,12 @@ import sys
 from collections.abc import Callable
 from functools import cached_property
 
-from cli.client import Client, Listing
+from cli.client import Client
 from cli.config import Connection, Options, resolve
 from cli.endpoints import Server
 from cli.errors import WrongUse
 from cli.output import Format, Json, Printer
+from cli.pages import Listing
 from cli.terminal import clean, clean_line
 
 Connect = Callable[[Connection], Client]

@@ -84,6 +84,18 @@ publish_option = click.option(
 )
 env_option = pairs_option("--env", "env", "Set a variable of the tool's environment.")
 run_timeout_option = length_option("--run-timeout", "run_timeout_seconds", "End the run after so long.")
+retries_option = click.option(
+    "--retries", type=click.IntRange(0, 10), help="Try again so often after failures that are not the tool's."
+)
+tool_retries_option = click.option(
+    "--tool-retries", type=click.IntRange(0, 10), help="Try again so often after failures of the tool itself."
+)
+key_option = click.option(
+    "--idempotency-key",
+    "key",
+    metavar="KEY",
+    help="Make no second run where this was sent with the same KEY before; else a fresh one is used.",
+)
 live_option = click.option(
     "--live", is_flag=True, help="Show the tool's output on stderr also where that is not a terminal."
 )

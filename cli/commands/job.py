@@ -7,9 +7,10 @@ from typing import Any
 import click
 
 from cli.bodies import given, run_parameters, schedule
-from cli.client import Json, items_of
+from cli.client import Json
 from cli.errors import WrongUse
 from cli.job_options import job_options, job_values, timing_options
+from cli.pages import items_of
 from cli.session import Session
 from cli.times import LENGTH_RULE, parse_deadline, parse_instant, show_instant
 from cli.verbs import (

@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 import click
 
 from cli.attending import attend
+from cli.bodies import search
 from cli.errors import WrongUse
 from cli.exits import Exit
 from cli.session import Session
 from cli.streaming import collect_output, stream_output
-from cli.verbs import fail_on_spike_option, limit_option, live_option, noun, run_argument, verb, wait_option
+from cli.verbs import (
+    fail_on_spike_option,
+    limit_option,
+    live_option,
+    noun,
+    pairs_option,
+    run_argument,
+    verb,
+    wait_option,
+)
 
 run = noun("run", "Look at runs, wait for them, stop them. `maoctl tool run` makes them.")
 
@@ -28,28 +39,65 @@ COLUMNS = {
 EVENT_COLUMNS = {"time": "TIME", "fromStatus": "FROM", "toStatus": "TO", "actor": "ACTOR", "cause": "CAUSE"}
 
 
-@verb(run, "list", "run list --tool spike --status FAILED", "run list --limit 1000 -o csv")
+ATTEMPT_COLUMNS = {
+    "number": "ATTEMPT",
+    "cause": "CAUSE",
+    "exitCode": "EXIT",
+    "startTime": "STARTED",
+    "endTime": "ENDED",
+    "message": "MESSAGE",
+}
+
+
+@verb(
+    run,
+    "list",
+    "run list --tool spike --status FAILED",
+    "run list --since 7d --state FAILED --state IN_DOUBT --label team=archive",
+    "run list --limit 1000 -o csv",
+)
 @click.option("--tool", help="Only runs of this tool.")
 @click.option("--status", type=str.upper, help="Only runs in this state, as in RUNNING.")
 @click.option("--owner", help="Only runs of this owner.")
 @click.option("--job", help="Only runs that this job fired.")
+@click.option("--state", "states", type=str.upper, multiple=True, help="Only runs in one of these states. Repeatable.")
+@click.option("--submitter", help="Only runs that this token asked for.")
+@pairs_option("--label", "labels", "Only runs with this label.")
+@click.option("--text", help="Only runs with these words in their description; the last may be a beginning.")
+@click.option("--since", metavar="WHEN", help="Only runs since this instant, or in so long a time (7d).")
+@click.option("--until", metavar="WHEN", help="Only runs before this instant, or older than so long.")
+@click.option("--digest", help="Only runs with the image of this digest.")
+@click.option("--commit", help="Only the run whose data this commit holds.")
 @limit_option
-def list_runs(session: Session, limit: int, **query: str | None) -> None:
-    """List runs, the newest first."""
-    session.print_listing(session.server.list_runs(limit, **query), COLUMNS)
+def list_runs(
+    session: Session, limit: int, tool: str | None, status: str | None, owner: str | None, job: str | None, **more: Any
+) -> None:
+    """List runs, the newest first.
+
+    Of the options, all that are given must hold. From --state on, they need a token that may search.
+    """
+    if not any(more.values()):
+        listing = session.server.list_runs(limit, tool=tool, status=status, owner=owner, job=job)
+    else:
+        states = [*more.pop("states"), *([status] if status else [])]
+        listing = session.server.search_runs(limit, search(tool=tool, owner=owner, job=job, states=states, **more))
+    session.print_listing(listing, COLUMNS)
 
 
-@verb(run, "get", "run get 12", "run get 12 --report", "run get 12 --events -o json")
+@verb(run, "get", "run get 12", "run get 12 --report", "run get 12 --events -o json", "run get 12 --attempts")
 @run_argument
 @click.option("--report", is_flag=True, help="Show the report of a run that is over.")
 @click.option("--events", is_flag=True, help="Show each change of state.")
+@click.option("--attempts", is_flag=True, help="Show the attempts before the present one.")
 @limit_option
-def get(session: Session, run_id: int, report: bool, events: bool, limit: int) -> None:
-    """Show a run, its report or its changes of state."""
-    if report and events:
-        raise WrongUse("--report and --events cannot be given together.")
+def get(session: Session, run_id: int, report: bool, events: bool, attempts: bool, limit: int) -> None:
+    """Show a run, its report, its changes of state or its attempts."""
+    if report + events + attempts > 1:
+        raise WrongUse("--report, --events and --attempts cannot be given together.")
     if report:
         session.print_report(session.server.get_report(run_id))
+    elif attempts:
+        session.print_listing(session.server.list_attempts(run_id), ATTEMPT_COLUMNS)
     elif events:
         session.print_listing(session.server.list_events(run_id, limit), EVENT_COLUMNS)
     else:

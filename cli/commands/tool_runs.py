@@ -15,10 +15,14 @@ from cli.verbs import (
     command_argument,
     env_option,
     fail_on_spike_option,
+    key_option,
     live_option,
     name_argument,
+    pairs_option,
     publish_option,
+    retries_option,
     run_timeout_option,
+    tool_retries_option,
     verb,
     wait_option,
 )
@@ -30,6 +34,7 @@ from cli.verbs import (
     "tool run spike",
     "tool run spike --fail-on-spike -o json",
     "tool run spike --detach -- python crawl.py --full",
+    "tool run spike --manual --label season=autumn --lock site",
 )
 @name_argument
 @command_argument
@@ -37,6 +42,15 @@ from cli.verbs import (
 @publish_option
 @click.option("--description", help="Why this run is made.")
 @run_timeout_option
+@retries_option
+@tool_retries_option
+@pairs_option("--label", "labels", "Choose a backend, or mark the run.")
+@click.option("--lock", "locks", multiple=True, help="Hold this lock beside those of the tool's entry. Repeatable.")
+@click.option("--manual", is_flag=True, help="Print the run's id and let it wait for `maoctl run start`.")
+@click.option(
+    "--runtime-variables", is_flag=True, help="Replace %%SUBMITTER%%, %%WEBHOOKID%% and %%RUNID%% in command and --env."
+)
+@key_option
 @click.option("--detach", is_flag=True, help="Print the run's id and do not wait.")
 @wait_option
 @live_option
@@ -45,6 +59,11 @@ def run(
     session: Session,
     name: str,
     description: str | None,
+    labels: dict[str, str],
+    locks: tuple[str, ...],
+    manual: bool,
+    runtime_variables: bool,
+    key: str | None,
     detach: bool,
     timeout_seconds: int | None,
     live: bool,
@@ -57,9 +76,10 @@ def run(
     Exit status: 0 the run succeeded, 5 it failed or was stopped, 6 it shows a spike (with --fail-on-spike), 7 its
     end is in doubt, 8 it is not over after --timeout.
     """
-    body = run_parameters(**parameters) | given({"description": description})
-    run_id = session.server.run_tool(name, body)
-    if detach:
+    wishes = {"labels": labels, "locks": list(locks) or None, "manualStart": manual or None}
+    more = {"runtimeVariables": runtime_variables or None, "description": description}
+    run_id = session.server.run_tool(name, run_parameters(**parameters) | given(wishes | more), key)
+    if detach or manual:
         session.printer.message(str(run_id), {"runId": run_id})
         return Exit.DONE
     session.note(f"Run {run_id} of tool '{name}' is submitted.")

@@ -21,7 +21,9 @@ from cli.verbs import (
     limit_option,
     name_argument,
     publish_option,
+    retries_option,
     run_timeout_option,
+    tool_retries_option,
     verb,
 )
 
@@ -44,6 +46,8 @@ JOBS_LOOKED_AT = 500
 @env_option
 @publish_option
 @run_timeout_option
+@retries_option
+@tool_retries_option
 def schedule_tool(session: Session, name: str, when: str, job_id: str | None, **options: Any) -> None:
     """Schedule a tool; a job that has this id already is changed.
 

@@ -141,18 +141,65 @@ def test_an_outage_without_retry_after_is_not_tried_again(maoctl: Run, server: S
     assert len(server.requests) == 1
 
 
-@pytest.mark.parametrize(
-    "lost", [reset_connection(), requests.ReadTimeout("slow"), Reply(503, {}, headers={"Retry-After": "1"})]
-)
-def test_a_submission_is_never_repeated(maoctl: Run, server: StubServer, lost: Any) -> None:
-    server.on("POST", "/api/tools/spike/runs", lost)
-    assert maoctl("tool", "run", "spike", "--detach").exit in (Exit.UNREACHED, Exit.SERVER_FAILED)
+LOST = [
+    reset_connection(),
+    refused_connection(),
+    requests.ReadTimeout("slow"),
+    requests.ConnectTimeout("slow"),
+    Reply(503, {}, headers={"Retry-After": "1"}),
+]
+SUBMISSIONS = [
+    ("/api/tools/spike/runs", ("tool", "run", "spike", "--detach")),
+    ("/api/runs/12/resubmit", ("run", "retry", "12")),
+]
+
+
+@pytest.mark.parametrize(("path", "command"), SUBMISSIONS)
+@pytest.mark.parametrize("lost", LOST)
+def test_a_submission_is_repeated_with_one_key(
+    maoctl: Run, server: StubServer, path: str, command: tuple[str, ...], lost: Any
+) -> None:
+    server.on("POST", path, lost, lost, Reply(202, {"runId": 12}))
+    assert maoctl(*command).out == "12\n"
+    keys = {request.headers["Idempotency-Key"] for request in server.requests}
+    assert (len(server.requests), len(keys)) == (3, 1)
+
+
+@pytest.mark.parametrize(("path", "command"), SUBMISSIONS)
+def test_each_submission_has_a_fresh_key_unless_one_is_given(
+    maoctl: Run, server: StubServer, path: str, command: tuple[str, ...]
+) -> None:
+    server.on("POST", path, Reply(202, {"runId": 12}))
+    for more in ((), (), ("--idempotency-key", "mine"), ("--idempotency-key", "mine")):
+        maoctl(*command, *more)
+    first, second, *given = [request.headers["Idempotency-Key"] for request in server.requests]
+    assert first != second
+    assert given == ["mine", "mine"]
+
+
+@pytest.mark.parametrize(("path", "command"), SUBMISSIONS)
+def test_a_lost_submission_says_how_to_repeat_it(
+    maoctl: Run, server: StubServer, path: str, command: tuple[str, ...]
+) -> None:
+    server.on("POST", path, reset_connection())
+    told = maoctl(*command).err
+    assert "Whether the request was carried out is not known" in told
+    assert f"--idempotency-key {server.requests[0].headers['Idempotency-Key']}" in told
+
+
+def test_a_submission_that_is_refused_is_not_repeated(maoctl: Run, server: StubServer) -> None:
+    server.on("POST", "/api/tools/spike/runs", Reply(409, {"message": "The key has made run 3."}))
+    assert maoctl("tool", "run", "spike").exit == Exit.REFUSED
     assert len(server.requests) == 1
 
 
-def test_a_lost_submission_says_that_it_may_have_been_carried_out(maoctl: Run, server: StubServer) -> None:
-    server.on("POST", "/api/tools/spike/runs", reset_connection())
-    assert "Whether the request was carried out is not known" in maoctl("tool", "run", "spike").err
+@pytest.mark.parametrize(
+    "lost", [reset_connection(), requests.ReadTimeout("slow"), Reply(503, {}, headers={"Retry-After": "1"})]
+)
+def test_any_other_change_is_never_repeated(maoctl: Run, server: StubServer, lost: Any) -> None:
+    server.on("POST", "/api/runs/12/start", lost)
+    assert maoctl("run", "start", "12").exit in (Exit.UNREACHED, Exit.SERVER_FAILED)
+    assert len(server.requests) == 1
 
 
 def test_every_call_has_time_limits(maoctl: Run, server: StubServer) -> None:
