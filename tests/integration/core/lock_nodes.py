@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from app.errors import RegistryDown
 from app.models.lock import Lock
 from app.models.run import Run, RunStatus
 from app.repositories.kv import KvStore
@@ -76,3 +80,22 @@ class LockNode(World):
 
     def lock(self, key: str) -> Lock:
         return self.locks.held()[key]
+
+
+def after(node: LockNode, method: str, monkeypatch: pytest.MonkeyPatch, then: Callable[[], Any]) -> None:
+    """Do something each time after a call of the lock repository, before its caller goes on."""
+    call = getattr(node.locks, method)
+
+    def patched(*arguments: Any, **options: Any) -> Any:
+        result = call(*arguments, **options)
+        then()
+        return result
+
+    monkeypatch.setattr(node.locks, method, patched)
+
+
+def lose_answers(node: LockNode, monkeypatch: pytest.MonkeyPatch) -> None:
+    def lose() -> None:
+        raise RegistryDown("The registry (etcd) does not answer.")
+
+    after(node, "take", monkeypatch, lose)
