@@ -61,9 +61,7 @@ def list_tokens(session: Session, limit: int) -> None:
 
 @verb(token, "rotate", "token rotate ci --overlap 1h > ci.token")
 @click.argument("identifier")
-@length_option(
-    "--overlap", "overlap_seconds", "Let the old secret count for so long, at most a day; else not at all."
-)
+@length_option("--overlap", "overlap_seconds", "Let the old secret count for so long, at most a day; else not at all.")
 def rotate(session: Session, identifier: str, overlap_seconds: int | None) -> None:
     """Give a token a new secret and print it, this once; permissions, owner and expiry stay.
 

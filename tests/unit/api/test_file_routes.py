@@ -143,4 +143,4 @@ def test_what_breaks_a_rule_reaches_no_run(owner: FlaskClient, services: SimpleN
 def test_the_log_of_changes_does_not_tell_the_id(owner: FlaskClient, services: SimpleNamespace) -> None:
     owner.post(WEBHOOK, json={"status": "SUCCEEDED"})
     told = repr(services.audit.calls)
-    assert ("/api/webhooks/runs/***" in told, "1-0f" in told) == (True, False)
+    assert ("/api/webhooks/runs/1-***" in told, "1-0f" in told) == (True, False)
