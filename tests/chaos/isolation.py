@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -20,6 +21,8 @@ from pathlib import Path
 CHECKOUT = Path(__file__).resolve().parents[2]
 _CGROUPS = Path("/sys/fs/cgroup")
 _PROGRAMS = ("unshare", "dockerd", "containerd", "docker-init", "runc", "ip", "mount", "busybox", "git")
+_DYING_SECONDS = 20.0
+_POLL_SECONDS = 0.1
 _PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None, use_errno=True)
 # The shell stays the first process: it takes in whatever loses its parent, which Python would leave as zombies.
@@ -70,7 +73,11 @@ def _die_with_parent() -> None:
 
 
 def _remove_cgroups(name: str) -> None:
-    for hierarchy in {*_CGROUPS.glob(name), *_CGROUPS.glob(f"*/{name}")}:
-        for folder, _, _ in os.walk(hierarchy, topdown=False):
-            with suppress(OSError):
-                Path(folder).rmdir()
+    """Remove the control groups of the world's containers; its last processes may still be about to die."""
+    deadline = time.monotonic() + _DYING_SECONDS
+    while (left := [*_CGROUPS.glob(name), *_CGROUPS.glob(f"*/{name}")]) and time.monotonic() < deadline:
+        for hierarchy in left:
+            for folder, _, _ in os.walk(hierarchy, topdown=False):
+                with suppress(OSError):
+                    Path(folder).rmdir()
+        time.sleep(_POLL_SECONDS)
