@@ -78,7 +78,7 @@ class Product:
     def call(self, method: str, path: str, **arguments: Any) -> requests.Response:
         """Make one call; a connection that is refused or cut gives an empty answer with the status CUT."""
         try:
-            return requests.request(method, self.url + path, headers=self.headers, timeout=70, **arguments)
+            return requests.request(method, self.url + path, timeout=70, **{"headers": self.headers, **arguments})
         except (requests.ConnectionError, requests.exceptions.ChunkedEncodingError):
             cut = requests.Response()
             cut.status_code = CUT
