@@ -201,8 +201,8 @@ _EXPLAIN = text("""
                     || case when r.attempt > 0 then ', because attempt ' || r.attempt || ' failed' else '' end
                 end,
             'disk: ' || cast(:disk as text),
-            'lock: clone ' || r.clone || ' held by run ' || holder.id,
-            case when c.name is not null then 'lock: clone ' || c.name || ' is being made or removed' end,
+            'lock: the clone ' || r.clone || ' held by run ' || holder.id,
+            case when c.name is not null then 'lock: the clone ' || c.name || ' is being made or removed' end,
             case when f.id < r.id then 'job: run ' || f.id || ' of the same job comes first' end,
             case when :per_tool > 0 and of_tool.held >= :per_tool
                 then 'slot: the tool ' || r.tool || ' has as many runs as it may have, ' || :per_tool end,
@@ -212,7 +212,7 @@ _EXPLAIN = text("""
                 then 'slot: the backend ' || r.backend || ' has as many runs as it may have, ' || :per_backend end,
             case when (select count(*) from held) >= :runs then 'slot: every slot of the node is taken' end,
             case when jsonb_array_length(r.locks) > 0 and r.lock_token is null
-                then case when r.waiting_for like 'lock: %' and r.waiting_for not like 'lock: clone %'
+                then case when r.waiting_for like 'lock: %' and r.waiting_for not like 'lock: the clone %'
                     then r.waiting_for else 'lock: its locks are being asked for' end end,
             'agent: it begins in a moment'
         ) as reason

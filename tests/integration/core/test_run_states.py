@@ -128,7 +128,7 @@ def test_a_waiting_run_says_which_run_holds_its_clone(database: Database) -> Non
         queue.claim(node="n", epoch=1, capacity=Capacity(5))
         queue.explain_waiting(Capacity(5))
     with database.transaction() as session:
-        assert RunRepository(session).get(second.id).waiting_for == f"lock: clone spike held by run {first.id}"
+        assert RunRepository(session).get(second.id).waiting_for == f"lock: the clone spike held by run {first.id}"
 
 
 def test_runs_of_one_job_go_one_after_the_other(database: Database) -> None:
@@ -156,7 +156,7 @@ def test_no_run_begins_in_a_clone_that_is_being_made_or_removed(database: Databa
         assert queue.claim(node="n", epoch=1, capacity=Capacity(5)) == []
         queue.explain_waiting(Capacity(5))
     with database.transaction() as session:
-        assert RunRepository(session).get(run.id).waiting_for == "lock: clone spike is being made or removed"
+        assert RunRepository(session).get(run.id).waiting_for == "lock: the clone spike is being made or removed"
         CloneRepository(session).put("spike", url="file:///x", state="READY")
     with database.transaction() as session:
         assert [found.id for found in RunQueue(session).claim(node="n", epoch=1, capacity=Capacity(5))] == [run.id]
