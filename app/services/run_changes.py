@@ -6,18 +6,12 @@ from typing import Any
 
 from app.clock import utc_now
 from app.errors import Invalid, WrongState
-from app.models.run import Cause, Run, RunStatus
+from app.models.run import Run, RunStatus
 from app.models.token import Identity, Permission
 from app.repositories.database import Database
 from app.repositories.runs import RunRepository
+from app.services.doubt import CAUSES, end_doubt
 from app.services.runs import UNCLAIMED, parse_status
-
-_CAUSES = {
-    RunStatus.SUCCEEDED: Cause.OK,
-    RunStatus.FAILED: Cause.TOOL_ERROR,
-    RunStatus.ABORTED: Cause.CANCELLED,
-}
-"""What a run in doubt may be resolved as, each with the cause that it then has."""
 
 
 class RunChangeService:
@@ -69,28 +63,13 @@ class RunChangeService:
             run = runs.get(run_id, owner=identity.reach(Permission.JOB_RUN_CHANGE_ANY))
             _check_is(run, RunStatus.IN_DOUBT, "resolved")
             message = f"Resolved as {status} by {identity.identifier}: {reason}"
-            columns: dict[str, Any] = {
-                "message": message,
-                "ended_at": run.ended_at,
-                "report": _resolved_report(run, status, message),
-            }
-            return _changed(
-                run_id,
-                runs.change(
-                    run_id,
-                    RunStatus.IN_DOUBT,
-                    status,
-                    actor=identity.identifier,
-                    cause=_CAUSES[status],
-                    **columns,
-                ),
-            )
+            return end_doubt(runs, run, status, actor=identity.identifier, message=message)
 
 
 def _resolution(name: str) -> RunStatus:
     status = parse_status(name)
-    if status not in _CAUSES:
-        rule = f"Must be one of {', '.join(_CAUSES)}."
+    if status not in CAUSES:
+        rule = f"Must be one of {', '.join(CAUSES)}."
         raise Invalid(f"No run can be resolved as {status}.", fields={"status": [rule]})
     return status
 
@@ -104,12 +83,3 @@ def _changed(run_id: int, run: Run | None) -> Run:
     if run is None:
         raise WrongState(f"Run {run_id} has just changed its state.", hint="Look at it and try again.")
     return run
-
-
-def _resolved_report(run: Run, status: RunStatus, message: str) -> dict[str, Any] | None:
-    """Give the report as it was, with how the run was resolved; what the agent saw stays to be read."""
-    if run.report is None:
-        return None
-    text = f"{run.report.get('text', '')}\n{' '.join(message.split())}"
-    told = {"status": status, "cause": _CAUSES[status], "reason": message, "text": text}
-    return {**run.report, **told}

@@ -12,15 +12,15 @@ import hmac
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
 
 from app.errors import Forbidden, Invalid, NotFound, WrongState
 from app.models.file import RunFile
-from app.models.run import FINAL, HELD, Cause, Run, RunStatus, may_follow
+from app.models.run import HELD, Run, RunStatus
 from app.models.token import Identity, Permission
 from app.repositories.agents import AgentRepository
 from app.repositories.database import Database, Session
 from app.repositories.runs import RunRepository
+from app.services.doubt import CAUSES, end_doubt
 from app.services.run_files import FileService
 from app.services.runs import parse_status
 from app.services.tool_rules import TEXT_LENGTH, line
@@ -28,11 +28,6 @@ from app.services.tool_rules import TEXT_LENGTH, line
 ACTOR = "webhook"
 KEYS_MOST = 50
 _ID = re.compile(r"([1-9][0-9]{0,17})-[0-9a-f]{64}")
-_CAUSES = {
-    RunStatus.SUCCEEDED: Cause.OK,
-    RunStatus.FAILED: Cause.TOOL_ERROR,
-    RunStatus.ABORTED: Cause.CANCELLED,
-}
 
 
 def identification_keys(value: Mapping[str, str]) -> Iterable[str]:
@@ -145,9 +140,7 @@ def _take_word(session: Session, run: Run, wanted: RunStatus, message: str | Non
             f"Run {run.id} is {status}, and its agent sees for itself what becomes of it.",
             hint="What the agent cannot find out becomes IN_DOUBT; say it again then.",
         )
-    if status not in FINAL or not may_follow(status, wanted):
+    if status is not RunStatus.IN_DOUBT or wanted not in CAUSES:
         raise WrongState(f"Run {run.id} is {status} and cannot become {wanted} by a webhook.")
-    said: dict[str, Any] = {"message": message or f"Its backend says {wanted}.", "ended_at": run.ended_at}
-    runs = RunRepository(session)
-    if runs.change(run.id, status, wanted, actor=ACTOR, cause=_CAUSES[wanted], **said) is None:
-        raise WrongState(f"Run {run.id} has just changed its state.", hint="Look at it and try again.")
+    said = message or f"The run's backend says {wanted}."
+    end_doubt(RunRepository(session), run, wanted, actor=ACTOR, message=said)
