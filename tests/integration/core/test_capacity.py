@@ -13,6 +13,7 @@ from app.clock import utc_now
 from app.models.run import HELD, Run, RunStatus
 from app.repositories.database import Database
 from app.repositories.run_queue import Capacity, RunQueue
+from app.repositories.run_search import RunFilter, search
 from app.repositories.runs import RunRepository
 from tests.integration.core.conftest import add_run
 from tests.integration.core.world import World
@@ -83,7 +84,7 @@ def test_no_limit_is_ever_passed_while_runs_come_and_go_at_random(database: Data
         for run in chance.sample(held, min(2, len(held))):
             _finish(database, run.id)
     with database.transaction() as session:
-        left = RunRepository(session).list(statuses=[RunStatus.WAITING_LOCKS, *HELD], limit=100)
+        left = search(session, RunFilter(statuses=(RunStatus.WAITING_LOCKS, *HELD)), after=None, limit=100)
     assert left == [], f"these runs were to end: {[run.id for run in left]}"
 
 
