@@ -30,3 +30,14 @@ def test_the_locks_of_the_entry_are_wanted_once_each_in_the_order_of_their_names
 def test_an_entry_with_a_lock_that_has_no_name_makes_no_run(lock: str) -> None:
     with pytest.raises(Invalid):
         plan(locks=["a", lock])
+
+
+def test_a_run_is_confined_as_the_entry_says_and_by_default_as_standard() -> None:
+    assert plan()["profile"] == "standard"
+    assert plan(profile="strict")["profile"] == "strict"
+
+
+@pytest.mark.parametrize("profile", ["", "privileged", "STRICT"])
+def test_an_entry_with_a_profile_that_is_unknown_here_makes_no_run(profile: str) -> None:
+    with pytest.raises(Invalid, match="unknown here"):
+        plan(profile=profile)

@@ -48,6 +48,8 @@ GOOD: list[tuple[str, Any]] = [
     ("publish", "none"),
     ("publish", "commit"),
     ("on_spike", "fail"),
+    ("profile", "strict"),
+    ("profile", "legacy"),
     ("labels", {"_execution_backend_id": "dummy"}),
     ("locks", ["a", "b"]),
 ]
@@ -104,6 +106,8 @@ BAD: list[tuple[str, Any]] = [
     ("publish", "push"),
     ("publish", ""),
     ("on_spike", "quarantine"),
+    ("profile", "privileged"),
+    ("profile", ""),
     ("labels", {"": "x"}),
     ("labels", {"a": "b\n"}),
     ("locks", ["a/b"]),

@@ -1,4 +1,4 @@
-"""What is laid out of secrets goes with its attempt, whatever was killed."""
+"""What a run gets of its tool's secrets, and that what is laid out of them goes with its attempt."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pytest
 
 from app.executors import secret_folders
 from app.models.run import RunStatus
+from app.models.tool import Profile
 from app.services.agent_context import AgentContext
 from app.services.dispatching import Dispatcher
 from app.services.requests import request_for
@@ -38,6 +39,12 @@ def test_a_run_is_given_the_folder_of_its_tool_only(world: World, office: tuple[
     kept = context.settings.working_environment.secretsdir
     assert request_for(context, world.row(world.add()), None).secrets_dir == str(kept / "spike")
     assert request_for(context, world.row(world.add(tool="other")), None).secrets_dir is None
+
+
+def test_a_run_is_confined_as_its_row_says(world: World, office: tuple[AgentContext, Dispatcher]) -> None:
+    context, _ = office
+    assert request_for(context, world.row(world.add()), None).profile is Profile.STANDARD
+    assert request_for(context, world.row(world.add(profile="strict")), None).profile is Profile.STRICT
 
 
 def test_a_run_that_is_over_leaves_no_secrets(world: World, office: tuple[AgentContext, Dispatcher]) -> None:
