@@ -7,7 +7,15 @@ from typing import Any
 import click
 
 from cli.client import Json
-from cli.verbs import Function, length_option
+from cli.verbs import (
+    Function,
+    env_option,
+    length_option,
+    publish_option,
+    retries_option,
+    run_timeout_option,
+    tool_retries_option,
+)
 
 _KEYS = {
     "time_of_day": "timeOfDay",
@@ -42,18 +50,21 @@ _POLICIES = (
 )
 
 
+_PARAMETERS = (env_option, publish_option, run_timeout_option, retries_option, tool_retries_option)
+
+
 def timing_options(function: Function) -> Function:
     """Add the options that say when a job is due."""
     return _with(_TIMING, function)
 
 
 def job_options(function: Function) -> Function:
-    """Add every option of a job."""
-    return timing_options(_with(_POLICIES, function))
+    """Add every option of a job: when it is due, its policies, and what its runs do differently."""
+    return timing_options(_with((*_POLICIES, *_PARAMETERS), function))
 
 
 def job_values(options: dict[str, Any]) -> Json:
-    """Take the values of these options out of ``options``, and give those that were used as keys of a body."""
+    """Take when a job is due and its policies out of ``options``, and give what was used as keys of a body."""
     values = {key: options.pop(name, None) for name, key in _KEYS.items()}
     return {key: value for key, value in values.items() if value is not None}
 

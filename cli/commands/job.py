@@ -15,12 +15,9 @@ from cli.session import Session
 from cli.times import LENGTH_RULE, parse_deadline, parse_instant, show_instant
 from cli.verbs import (
     command_argument,
-    env_option,
     job_argument,
     limit_option,
     noun,
-    publish_option,
-    run_timeout_option,
     verb,
 )
 
@@ -69,9 +66,6 @@ def get(session: Session, job_id: str | None, internal: bool, limit: int) -> Non
 @click.option("--schedule", "when", metavar="{daily,weekly,monthly,CRONTAB}", help="When it is due; also an instant.")
 @click.option("--tool", help="Run another tool.")
 @job_options
-@env_option
-@publish_option
-@run_timeout_option
 def edit(session: Session, job_id: str, when: str | None, tool: str | None, **options: Any) -> None:
     """Change only what is given of a job. Where the schedule stays, so does its next instant.
 

@@ -17,13 +17,8 @@ from cli.job_options import job_options, job_values
 from cli.session import Session
 from cli.verbs import (
     command_argument,
-    env_option,
     limit_option,
     name_argument,
-    publish_option,
-    retries_option,
-    run_timeout_option,
-    tool_retries_option,
     verb,
 )
 
@@ -43,11 +38,6 @@ JOBS_LOOKED_AT = 500
 @command_argument
 @job_options
 @click.option("--id", "job_id", help="The job's id; else the tool's name.")
-@env_option
-@publish_option
-@run_timeout_option
-@retries_option
-@tool_retries_option
 def schedule_tool(session: Session, name: str, when: str, job_id: str | None, **options: Any) -> None:
     """Schedule a tool; a job that has this id already is changed.
 

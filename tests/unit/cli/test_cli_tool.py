@@ -120,7 +120,7 @@ def test_schedule_says_whether_the_job_is_new(maoctl: Run, server: StubServer, s
 def test_schedule_sends_every_option(maoctl: Run, server: StubServer) -> None:
     server.on("POST", "/api/jobs", Reply(201, JOB))
     times = ("--at", "03:30", "--zone", "Europe/Zurich", "--misfire", "all", "--max-age", "6h", "--overlap", "queue")
-    times += ("--jitter", "5m", "--catch-up", "9")
+    times += ("--jitter", "5m", "--catch-up", "9", "--retries", "3", "--tool-retries", "0")
     more = ("--id", "spike-weekly", "--env", "A=1", "--publish", "none", "--run-timeout", "15m", "--description", "d")
     assert maoctl("tool", "schedule", "spike", "weekly", *times, *more, "--", "crawl", "-v").exit == Exit.DONE
     assert server.bodies("POST") == [
@@ -136,7 +136,14 @@ def test_schedule_sends_every_option(maoctl: Run, server: StubServer) -> None:
             "overlap": "queue",
             "id": "spike-weekly",
             "description": "d",
-            "parameters": {"command": ["crawl", "-v"], "env": {"A": "1"}, "publish": "none", "timeoutSeconds": 900},
+            "parameters": {
+                "command": ["crawl", "-v"],
+                "env": {"A": "1"},
+                "publish": "none",
+                "timeoutSeconds": 900,
+                "infrastructureRetries": 3,
+                "toolRetries": 0,
+            },
         }
     ]
 
