@@ -4,6 +4,7 @@
 
     MaoError
     ├── NotFound
+    │   └── Gone
     ├── Conflict
     │   ├── AlreadyExists
     │   ├── WrongState
@@ -19,6 +20,7 @@
     │   ├── RegistryDown
     │   ├── DockerDown
     │   ├── RemoteDown
+    │   ├── Busy
     │   ├── StorageFull
     │   └── Superseded
     └── BackendFailed
@@ -44,6 +46,10 @@ class MaoError(Exception):
 
 class NotFound(MaoError):
     """Nothing has the name or number that was asked for."""
+
+
+class Gone(NotFound):
+    """What is asked for was there, and was removed because its time was over."""
 
 
 class Conflict(MaoError):
@@ -122,6 +128,12 @@ class RemoteDown(Unavailable):
     """A git server does not answer, or not in time."""
 
     system = "git"
+
+
+class Busy(Unavailable):
+    """As many are being served in this way as may be at once."""
+
+    system = "api"
 
 
 class StorageFull(Unavailable):

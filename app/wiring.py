@@ -23,6 +23,7 @@ from app.services.health import HealthService
 from app.services.jobs import JobService
 from app.services.locks import LockService
 from app.services.notifications import NotificationService
+from app.services.outputs import OutputService
 from app.services.plans import Planner
 from app.services.refusals import RefusalService
 from app.services.retention import RetentionService
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
 
 
 _FREE_THREADS = 4
-"""Threads of an API process that callers who wait for a run leave to all others."""
+"""Threads of an API process that callers who wait for a run or follow its output leave to all others."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,7 @@ class Services:
     runs: RunService
     submissions: SubmitService
     run_changes: RunChangeService
+    outputs: OutputService
     files: FileService
     webhooks: WebhookService
     jobs: JobService
@@ -89,14 +91,16 @@ def build(settings: Settings) -> Services:
     planner = Planner(registry, _backends(settings))
     allow_local = settings.git.allow_local
     files = FileService(database, FileStore(settings.working_environment.filesdir))
+    changes = RunChanges(database.url, most_waiting=max(settings.api.threads - _FREE_THREADS, 1))
     return Services(
         settings=settings,
         tools=ToolService(registry, settings.node, allow_local),
         datasets=DatasetService(registry, settings.node, allow_local),
         clones=CloneService(database),
-        runs=RunService(database, RunChanges(database.url, most_waiting=max(settings.api.threads - _FREE_THREADS, 1))),
+        runs=RunService(database, changes),
         submissions=SubmitService(database, planner),
         run_changes=RunChangeService(database),
+        outputs=OutputService(database, changes),
         files=files,
         webhooks=WebhookService(database, files),
         jobs=JobService(database, planner),

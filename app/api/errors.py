@@ -17,6 +17,7 @@ from app import log
 
 STATUS: dict[type[ours.MaoError], HTTPStatus] = {
     ours.NotFound: HTTPStatus.NOT_FOUND,
+    ours.Gone: HTTPStatus.GONE,
     ours.Conflict: HTTPStatus.CONFLICT,
     ours.StaleRevision: HTTPStatus.PRECONDITION_FAILED,
     ours.RevisionRequired: HTTPStatus.PRECONDITION_REQUIRED,

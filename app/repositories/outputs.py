@@ -3,17 +3,54 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from sqlalchemy import Integer, LargeBinary, bindparam, func, select, text
 from sqlalchemy.orm import Session
 
 from app.models.output import OutputChunk
+from app.models.run import RunStatus
 
+_MOST_PIECES_AT_ONCE = 64
 _APPEND = text("""
     insert into run_output (run_id, start_byte, data)
     select id, :start, :data from runs where id = :run_id and agent_epoch = :epoch
     returning run_id
 """).bindparams(bindparam("data", type_=LargeBinary))
+
+
+# An attempt ends where the next one begins; its last piece is the tail that was kept of it.
+_CUTS = text("""
+    with bounds as (
+        select first_byte as stop from run_attempts where run_id = :run_id and first_byte > 0
+        union select output_base from runs where id = :run_id and output_base > 0
+        union select 9223372036854775807
+    )
+    select coalesce(ahead.stop, 0) as first, last.start_byte as stop from bounds
+      join lateral (
+          select start_byte from run_output where run_id = :run_id and start_byte < bounds.stop
+           order by start_byte desc limit 1
+      ) as last on true
+      left join lateral (
+          select start_byte + length(data) as stop from run_output
+           where run_id = :run_id and start_byte < last.start_byte order by start_byte desc limit 1
+      ) as ahead on true
+     where coalesce(ahead.stop, 0) < last.start_byte order by 1
+""")
+_PROGRESS = text("""
+    select status, cause, coalesce((
+        select start_byte + length(data) from run_output where run_id = runs.id order by start_byte desc limit 1
+    ), 0) as stop from runs where id = :run_id
+""")
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a run stands, and the number of the byte behind the last one that is stored."""
+
+    status: RunStatus
+    cause: str | None
+    next_byte: int
 
 
 class OutputRepository:
@@ -41,11 +78,17 @@ class OutputRepository:
         )
         return self._session.scalar(last) or 0
 
-    def has_cut(self, run_id: int) -> bool:
-        """Tell whether bytes before the last piece were not kept; there is no other place for a cut."""
-        pieces = select(OutputChunk.start_byte, func.length(OutputChunk.data)).where(OutputChunk.run_id == run_id)
-        last = list(self._session.execute(pieces.order_by(OutputChunk.start_byte.desc()).limit(2)))
-        return len(last) == 2 and last[1][0] + last[1][1] < last[0][0]
+    def progress(self, run_id: int) -> Progress | None:
+        """Give where a run and its output stand, seen at one moment, or None where there is no such run."""
+        row = self._session.execute(_PROGRESS, {"run_id": run_id}).first()
+        return Progress(RunStatus(row.status), row.cause, row.stop) if row else None
+
+    def cuts(self, run_id: int) -> list[tuple[int, int]]:
+        """Give the bytes that were not kept, as (the first one's number, the number behind the last one), in order.
+
+        They lie before the last piece of an attempt; there is no other place for a cut.
+        """
+        return [(first, stop) for first, stop in self._session.execute(_CUTS, {"run_id": run_id})]
 
     def read(self, run_id: int, start_byte: int, limit_bytes: int) -> tuple[int, bytes]:
         """Give stored bytes from ``start_byte`` on, and the number of the first one given.
@@ -98,5 +141,9 @@ class OutputRepository:
             )
             .order_by(OutputChunk.start_byte)
         )
-        for start, data in self._session.execute(chunks.execution_options(yield_per=4)):
-            yield start, bytes(data)
+        # Past the ORM, which fetches many rows before it gives one. So the first piece comes alone, and more come
+        # together only where they are small.
+        options = {"stream_results": True, "max_row_buffer": _MOST_PIECES_AT_ONCE}
+        with self._session.connection().execute(chunks, execution_options=options) as rows:
+            for start, data in rows:
+                yield start, bytes(data)

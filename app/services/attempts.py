@@ -62,6 +62,8 @@ def record_attempt(
     """
     pause = pause_seconds(max(failures.values()), context.settings.limits.retry_seconds)
     not_before = utc_now() + timedelta(seconds=pause)
+    if buffer is not None and buffer.warning:
+        settled.warnings.append(buffer.warning)
     rest = buffer.close() if buffer is not None else []
     with context.database.transaction() as session:
         outputs = OutputRepository(session)

@@ -31,6 +31,7 @@ class OutputBuffer:
         self._tail: deque[bytes] = deque()
         self._tail_bytes = 0
         self._cut_bytes = 0
+        self._is_cut_counted = True
 
     @property
     def end(self) -> int:
@@ -46,6 +47,15 @@ class OutputBuffer:
     def cut_bytes(self) -> int:
         """How many bytes were dropped between head and tail; one, where nobody counted them."""
         return self._cut_bytes
+
+    @property
+    def warning(self) -> str | None:
+        """What the run's record says of the bytes that were dropped, or None where all are kept."""
+        if not self._cut_bytes:
+            return None
+        how_many = f"{self._cut_bytes} bytes" if self._is_cut_counted else "an unknown number of bytes"
+        begin = self._stored + len(self._head)
+        return f"The output was too long: {how_many} behind its first {begin} are not kept; its end is."
 
     def add(self, data: bytes) -> None:
         """Take what was printed next; a full piece is stored at once, which holds back a tool that prints too fast."""
@@ -77,6 +87,7 @@ class OutputBuffer:
             if data and data not in b"".join(self._tail):
                 self._tail = deque([data])
                 self._cut_bytes = max(self._cut_bytes, 1)
+                self._is_cut_counted = False
 
     def close(self) -> list[tuple[int, bytes]]:
         """Take nothing more, and give what is not stored yet as (first byte, bytes).

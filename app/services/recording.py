@@ -43,8 +43,8 @@ def record_final(
         WrongState: the row was changed since it was read, or another agent owns it; nothing is written then.
     """
     outcome = settled.outcome
-    if buffer is not None and buffer.cut_bytes:
-        settled.warnings.append("The output was too long: its beginning and its end are kept, and the middle is not.")
+    if buffer is not None and buffer.warning:
+        settled.warnings.append(buffer.warning)
     rest = buffer.close() if buffer is not None else []
     with context.database.transaction() as session:
         outputs = OutputRepository(session)

@@ -222,7 +222,7 @@ class Supervision:
         if run.waiting_for and executor.status(handle).phase is not Phase.GONE:
             self._explain(None)
         self._deadline = (run.started_at or utc_now()) + timedelta(seconds=timeout_of(self._context, run))
-        self._buffer = self._new_buffer()
+        self._buffer = self._new_buffer(run)
         for data in executor.output(handle, self._buffer.end - run.output_base):
             self._buffer.add(data)
             if self._context.lost.is_set():
@@ -314,9 +314,9 @@ class Supervision:
         except DatabaseDown:
             log.warning("Why the run waits could not be stored: %s", reason)
 
-    def _new_buffer(self) -> OutputBuffer:
-        start = 0
-        # Only the first look at a run that began under our eyes knows without asking that nothing is stored.
+    def _new_buffer(self, run: Run) -> OutputBuffer:
+        start = run.output_base
+        # Only the first look at an attempt that began under our eyes knows without asking that nothing of it is stored.
         if self._was_unobserved or self._buffer is not None:
             with self._context.database.transaction() as session:
                 start = OutputRepository(session).end(self.run_id)

@@ -12,16 +12,11 @@ from app.models.event import RunEvent
 from app.models.file import RunFile
 from app.models.run import Run
 from app.models.token import Identity
-from app.services.outputs import OutputPage
 
 from .samples import CONTENT, NOON, Recorder, a_file, a_run
 
 
 class Runs(Recorder):
-    def __init__(self) -> None:
-        super().__init__()
-        self.text = b"".join(b"line %d\n" % number for number in range(10))
-
     def get(self, identity: Identity, run_id: int) -> Run:
         if run_id != 1:
             raise NotFound(f"There is no run {run_id}.")
@@ -43,15 +38,6 @@ class Runs(Recorder):
     def wait(self, identity: Identity, run_id: int, timeout_seconds: float) -> Run:
         self.note("wait", identity, run_id, timeout_seconds)
         return a_run(status="SUCCEEDED")
-
-    def output(self, identity: Identity, run_id: int, start_byte: int, limit_bytes: int) -> OutputPage:
-        self.note("output", identity, run_id, start_byte, limit_bytes)
-        data = self.text[start_byte : start_byte + limit_bytes]
-        return OutputPage(data, start_byte, start_byte + len(data), len(self.text))
-
-    def output_tail(self, identity: Identity, run_id: int, lines: int) -> OutputPage:
-        data = b"".join(self.text.splitlines(keepends=True)[-lines:])
-        return OutputPage(data, len(self.text) - len(data), len(self.text), len(self.text))
 
     def events(self, identity: Identity, run_id: int) -> Sequence[RunEvent]:
         return [RunEvent(id=1, run_id=1, at=NOON, from_status=None, to_status="WAITING_LOCKS", actor="root")]

@@ -20,6 +20,7 @@ from app.services.previews import Coming, Preview
 from app.services.refusals import Counted
 from app.services.why import Answer
 
+from .output_stubs import Outputs
 from .run_stubs import Files, RunChanges, Runs, Submissions, Webhooks
 from .samples import NOON, Recorder
 
@@ -265,6 +266,7 @@ def stub_services() -> SimpleNamespace:
         datasets=Entries(Dataset("helm", "https://x/y")),
         clones=Clones(),
         runs=Runs(),
+        outputs=Outputs(),
         submissions=Submissions(),
         run_changes=RunChanges(),
         files=Files(),

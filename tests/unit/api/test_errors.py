@@ -21,6 +21,7 @@ CLASSES = [
 ]
 EXPECTED = {
     "NotFound": 404,
+    "Gone": 410,
     "AlreadyExists": 409,
     "WrongState": 409,
     "Locked": 409,
@@ -36,6 +37,7 @@ EXPECTED = {
     "RegistryDown": 503,
     "DockerDown": 503,
     "RemoteDown": 503,
+    "Busy": 503,
     "BackendFailed": 502,
 }
 

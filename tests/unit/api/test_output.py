@@ -63,28 +63,65 @@ def test_a_range_that_is_not_served_gives_the_whole(owner: FlaskClient, asked: s
 def test_a_large_output_is_read_in_pieces_and_arrives_whole(
     owner: FlaskClient, services: SimpleNamespace, headers: dict[str, str]
 ) -> None:
-    services.runs.text = bytes(range(256)) * (2 * PIECE_BYTES // 256) + b"end"
+    services.outputs.text = bytes(range(256)) * (2 * PIECE_BYTES // 256) + b"end"
     answer = owner.get(OUTPUT, headers=headers)
-    assert answer.data == services.runs.text[1 if headers else 0 :]
-    assert max(arguments[3] for _, arguments, _ in services.runs.calls) == PIECE_BYTES
+    assert answer.data == services.outputs.text[1 if headers else 0 :]
+    assert max(arguments[3] for _, arguments, _ in services.outputs.calls) == PIECE_BYTES
 
 
 def test_output_of_a_run_that_goes_on_ends_where_its_length_said(owner: FlaskClient, services: SimpleNamespace) -> None:
-    read = services.runs.output
-    services.runs.text = b"x" * (PIECE_BYTES + 10)
+    read = services.outputs.read
+    services.outputs.text = b"x" * (PIECE_BYTES + 10)
 
     def grow(*arguments: object) -> object:
         page = read(*arguments)
-        services.runs.text += b"y" * 10
+        services.outputs.text += b"y" * 10
         return page
 
-    services.runs.output = grow
+    services.outputs.read = grow
     answer = owner.get(OUTPUT)
     assert len(answer.data) == answer.content_length == int(answer.headers["X-Next-Offset"]) == PIECE_BYTES + 10
 
 
+@pytest.mark.parametrize(
+    ("query", "data", "following"),
+    [
+        ("", TEXT[:14] + TEXT[35:], 70),
+        ("?offset=7&limit=7", TEXT[7:14], 35),
+        ("?offset=7&limit=20", TEXT[7:14], 35),
+        ("?offset=7&limit=35", TEXT[7:14] + TEXT[35:42], 42),
+        ("?offset=14&limit=7", TEXT[35:42], 42),
+        ("?offset=20", TEXT[35:], 70),
+        ("?tail=1", TEXT[63:], 70),
+    ],
+)
+def test_an_answer_leaves_out_what_was_not_kept_and_says_which_bytes(
+    owner: FlaskClient, services: SimpleNamespace, query: str, data: bytes, following: int
+) -> None:
+    services.outputs.cut = (14, 35)
+    answer = owner.get(OUTPUT + query)
+    assert (answer.status_code, answer.data, answer.headers["X-Next-Offset"]) == (200, data, str(following))
+    assert answer.headers["X-Cut"] == "14-34"
+
+
+def test_an_output_with_a_cut_has_no_ranges(owner: FlaskClient, services: SimpleNamespace) -> None:
+    services.outputs.cut = (14, 35)
+    answer = owner.get(OUTPUT, headers={"Range": "bytes=0-6"})
+    assert (answer.status_code, answer.data) == (200, TEXT[:14] + TEXT[35:])
+
+
+def test_a_whole_output_says_nothing_of_a_cut(owner: FlaskClient) -> None:
+    assert "X-Cut" not in owner.get(OUTPUT).headers
+
+
+def test_an_output_whose_time_was_over_is_gone(owner: FlaskClient) -> None:
+    answer = owner.get("/api/runs/3/output.txt")
+    assert answer.status_code == 410
+    assert "was removed on 2024-02-29" in answer.json["message"]
+
+
 def test_a_browser_must_take_output_for_text(owner: FlaskClient, services: SimpleNamespace) -> None:
-    services.runs.text = b"<script>alert(1)</script>"
+    services.outputs.text = b"<script>alert(1)</script>"
     headers = owner.get(OUTPUT).headers
     assert headers["Content-Type"] == "text/plain"
     assert headers["X-Content-Type-Options"] == "nosniff"
