@@ -1,7 +1,7 @@
 """The real agent, which dies at a named point when a file says so; the product itself has no such points.
 
-The file (``CHAOS_EDGE``) holds the name of a point. The agent that comes to that point first takes the file away and
-kills itself as ``kill -9`` would.
+The file (``CHAOS_EDGE``) holds the names of points, one a line. The agent that is the first at one of them takes the
+file away, in a way that says where that was, and kills itself as ``kill -9`` would.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ _FILE = Path(os.environ["CHAOS_EDGE"])
 def die_if_told(edge: str) -> None:
     """Kill this process if the file names this point."""
     with suppress(OSError):
-        if _FILE.read_text() != edge:
+        if edge not in _FILE.read_text().splitlines():
             return
         # Whoever takes the file away dies; a second thread that comes by does not find it.
-        _FILE.rename(_FILE.with_suffix(".taken"))
+        _FILE.rename(_FILE.with_suffix(f".{edge}"))
         os.kill(os.getpid(), signal.SIGKILL)
 
 

@@ -10,7 +10,7 @@ from tests.chaos.edges import EDGES
 from tests.chaos.faults import AGENT, GAPS, KINDS, Kind
 
 EDGE_SECONDS = 25.0
-"""How long a named point is armed; where no agent comes by, the next point has its turn, and this one comes again."""
+"""How long named points are armed at most, until other faults of the agent have their turn."""
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,8 @@ from tests.chaos.truth import Attempt, Watcher
 from tests.chaos.world import World
 
 _FAULTS_PER_CALM = 40
+_ARMED_AT_ONCE = 4
+_MOST_FRUITLESS = 10
 _PART_SECONDS = 120.0
 _TRUTH_SECONDS = 60.0
 _LOOK_SECONDS = 0.02
@@ -49,6 +51,8 @@ class Storm:
         self.never_right: list[Attempt] = []
         self.watcher = Watcher(world)
         self._world = world
+        self._fruitless = 0
+        self._clock_offset = time.time() - time.monotonic()
         self._open: dict[str, _Open] = {}
 
     def blow(self, queues: Mapping[str, deque[Planned]]) -> None:
@@ -87,22 +91,33 @@ class Storm:
         self._open[fault.part] = _Open(incident, lambda: time.monotonic() >= ends, mend)
 
     def _armed(self, fault: Planned, incident: Incident, queue: deque[Planned]) -> _Open:
-        """Arm a named point; the fault begins when an agent has died there."""
-        edge = self._world.edge
-        taken, ends = edge.with_suffix(".taken"), incident.began + fault.lasts_seconds
-        taken.unlink(missing_ok=True)
-        edge.write_text(fault.edge)
+        """Arm a few of the named points that are still to be passed; the fault begins when an agent has died at one."""
+        pending = [fault, *(other for other in queue if other.edge)]
+        edges = list(dict.fromkeys(one.edge for one in pending))[:_ARMED_AT_ONCE]
+        file, ends = self._world.edge, incident.began + fault.lasts_seconds
+        file.write_text("\n".join(edges))
 
         def mend() -> None:
-            edge.unlink(missing_ok=True)
-            if taken.exists():
-                incident.began = time.monotonic()
-                self.incidents.append(incident)
-            else:
-                # No agent came by. Others have their turn, and then this point again.
-                queue.append(fault)
+            file.unlink(missing_ok=True)
+            queue.append(fault)
+            self._note_death(incident, queue)
 
-        return _Open(incident, lambda: taken.exists() or time.monotonic() >= ends, mend)
+        return _Open(incident, lambda: not file.exists() or time.monotonic() >= ends, mend)
+
+    def _note_death(self, incident: Incident, queue: deque[Planned]) -> None:
+        """Find out where an agent has died, if one has, and cross one such death off the plan."""
+        file = self._world.edge
+        for taken in file.parent.glob(f"{file.name}.*"):
+            edge = taken.suffix[1:]
+            queue.remove(next(one for one in queue if one.edge == edge))
+            incident.kind, incident.began = f"edge: {edge}", taken.stat().st_ctime - self._clock_offset
+            self.incidents.append(incident)
+            taken.unlink()
+            self._fruitless = 0
+            return
+        self._fruitless += 1
+        if self._fruitless > _MOST_FRUITLESS:
+            raise TimeoutError(f"No agent comes by the points {sorted({one.edge for one in queue if one.edge})}.")
 
     def _is_free(self, part: str) -> bool:
         """Mend what has lasted long enough, and tell whether the part is back."""

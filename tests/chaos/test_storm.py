@@ -15,7 +15,7 @@ from tests.chaos.isolation import CHECKOUT, why_not
 from tests.chaos.planning import plan
 
 SEED = 7
-KILLS = 30
+KILLS = 25
 TIME_LIMIT_SECONDS = 600
 
 
