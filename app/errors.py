@@ -143,7 +143,7 @@ class StorageFull(Unavailable):
 
 
 class Superseded(Unavailable):
-    """This agent's term of office is over; another one looks after the node."""
+    """The agent's term of office is over; another one looks after the node."""
 
     system = "agent"
 

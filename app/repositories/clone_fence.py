@@ -7,7 +7,6 @@ clone that its successor has touched; in the others it can do no harm, because t
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,4 +33,4 @@ class Fence:
             raise Superseded("Another agent has taken over this node.")
         new = mark.with_suffix(".term-new")
         new.write_text(self.term, encoding="utf-8")
-        os.replace(new, mark)
+        new.replace(mark)

@@ -38,6 +38,8 @@ EXPECTED = {
     "DockerDown": 503,
     "RemoteDown": 503,
     "Busy": 503,
+    "StorageFull": 503,
+    "Superseded": 503,
     "BackendFailed": 502,
 }
 
