@@ -20,7 +20,8 @@ def attend(session: Session, run_id: int, *, timeout_seconds: int | None, live: 
     """
     try:
         with RunDisplay() as display:
-            output = OutputReader(session.server, run_id, display.write) if live or display.is_terminal else None
+            is_shown = live or display.is_terminal
+            output = OutputReader(session.server, run_id, display.write, display.remark) if is_shown else None
             run = wait_for_run(session.server, run_id, display, Watch(timeout_seconds), output)
     except KeyboardInterrupt:
         raise Interrupted(f"Run {run_id} goes on without us.", hint=how_to_go_on(run_id)) from None

@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 from cli.client import READ_SECONDS, Client, Json
 from cli.errors import ServerFailed, WrongUse
+from cli.output_pieces import OutputPiece, output_piece
 from cli.pages import Listing, items_of
 
 _KEY_BYTES = 16
@@ -178,12 +179,11 @@ class Server:
         path = f"/api/runs/{run_id}/wait"
         return self._client.get(path, {"timeout": seconds}, read_seconds=READ_SECONDS + seconds).json
 
-    def read_output(self, run_id: int, *, limit: int, offset: int = 0, tail: int | None = None) -> tuple[bytes, int]:
-        """Give at most ``limit`` bytes of output from ``offset`` (or the last ``tail`` lines), and the next offset."""
+    def read_output(self, run_id: int, *, limit: int, offset: int = 0, tail: int | None = None) -> OutputPiece:
+        """Give at most ``limit`` bytes of output from ``offset`` on, or the last ``tail`` lines."""
         start: Json = {"offset": offset} if tail is None else {"tail": tail}
         answer = self._client.get(f"/api/runs/{run_id}/output.txt", {**start, "limit": limit})
-        following = answer.headers.get("X-Next-Offset", "")
-        return answer.body, int(following) if following.isdecimal() else offset + len(answer.body)
+        return output_piece(answer.body, answer.headers, offset if tail is None else None)
 
     def get_report(self, run_id: int) -> Json:
         """Give the report of a run that is over."""

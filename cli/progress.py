@@ -65,6 +65,10 @@ class RunDisplay:
             lines, self._partial = [*lines, self._partial], ""
         self._print("\n".join(lines))
 
+    def remark(self, text: str) -> None:
+        """Show a sentence of ours between what the tool printed."""
+        self.write(f"\n[{text}]\n".encode())
+
     def _print(self, text: str) -> None:
         if not text:
             return

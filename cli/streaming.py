@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TextIO
 
+import click
+
 from cli.client import Json
 from cli.endpoints import Server
 from cli.errors import Interrupted
@@ -18,7 +20,7 @@ Write = Callable[[bytes], None]
 def stream_output(server: Server, run_id: int, stream: TextIO, *, offset: int, tail: int | None, follow: bool) -> None:
     """Write a run's output to ``stream``."""
     if not stream.isatty():
-        _read(server, run_id, _raw(stream), offset=offset, tail=tail, follow=follow)
+        _read(server, run_id, _raw(stream), _remark, offset=offset, tail=tail, follow=follow)
         return
     decoder = Decoder()
 
@@ -26,15 +28,17 @@ def stream_output(server: Server, run_id: int, stream: TextIO, *, offset: int, t
         stream.write(decoder.feed(data))
         stream.flush()
 
-    _read(server, run_id, write, offset=offset, tail=tail, follow=follow)
+    _read(server, run_id, write, _remark, offset=offset, tail=tail, follow=follow)
     stream.write(decoder.feed(b"", is_last=True))
 
 
 def collect_output(server: Server, run_id: int, *, offset: int, tail: int | None, follow: bool) -> Json:
     """Give a run's output as one object. Bytes that are not UTF-8 become the replacement character."""
     pieces: list[bytes] = []
-    end = _read(server, run_id, pieces.append, offset=offset, tail=tail, follow=follow)
-    return {"runId": run_id, "nextOffset": end, "text": b"".join(pieces).decode("utf-8", "replace")}
+    cuts: list[str] = []
+    end = _read(server, run_id, pieces.append, cuts.append, offset=offset, tail=tail, follow=follow)
+    text = b"".join(pieces).decode("utf-8", "replace")
+    return {"runId": run_id, "nextOffset": end, "text": text, "warnings": cuts}
 
 
 def _raw(stream: TextIO) -> Write:
@@ -45,12 +49,26 @@ def _raw(stream: TextIO) -> Write:
     return write
 
 
-def _read(server: Server, run_id: int, write: Write, *, offset: int, tail: int | None, follow: bool) -> int:
+def _remark(text: str) -> None:
+    click.echo(f"maoctl: {text}", err=True)
+
+
+def _read(
+    server: Server,
+    run_id: int,
+    write: Write,
+    on_cut: Callable[[str], object],
+    *,
+    offset: int,
+    tail: int | None,
+    follow: bool,
+) -> int:
     """Write the output and give the offset after it."""
     if tail is not None:
-        data, offset = server.read_output(run_id, tail=tail, limit=CHUNK_BYTES)
-        write(data)
-    reader = OutputReader(server, run_id, write, offset)
+        piece = server.read_output(run_id, tail=tail, limit=CHUNK_BYTES)
+        write(piece.data)
+        offset = piece.following
+    reader = OutputReader(server, run_id, write, on_cut, offset)
     if tail is None or follow:
         reader.drain()
     if follow:

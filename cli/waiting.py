@@ -13,6 +13,7 @@ from cli.client import Json
 from cli.endpoints import Server
 from cli.errors import CloneFailed, Refused, Unavailable, Unreached, WaitTimedOut
 from cli.exits import is_final
+from cli.output_pieces import Cut
 from cli.progress import RunDisplay, Silence
 
 T = TypeVar("T")
@@ -74,22 +75,37 @@ class Watch:
 
 
 class OutputReader:
-    """Read a run's output once, piece by piece; ``offset`` is the first byte that was not written yet."""
+    """Read a run's output once, piece by piece; ``offset`` is the first byte that was not written yet.
 
-    def __init__(self, server: Server, run_id: int, write: Callable[[bytes], object], offset: int = 0) -> None:
+    ``on_cut`` is told of bytes that the server has not kept, by a sentence, where they would have been written.
+    """
+
+    def __init__(
+        self,
+        server: Server,
+        run_id: int,
+        write: Callable[[bytes], object],
+        on_cut: Callable[[str], object],
+        offset: int = 0,
+    ) -> None:
         self._server = server
         self._run_id = run_id
         self._write = write
+        self._on_cut = on_cut
         self.offset = offset
 
     def drain(self) -> None:
         """Write all that there is by now. After an error, the next call goes on where this one stood."""
         while True:
-            data, following = self._server.read_output(self._run_id, offset=self.offset, limit=CHUNK_BYTES)
-            if not data or following <= self.offset:
+            piece = self._server.read_output(self._run_id, offset=self.offset, limit=CHUNK_BYTES)
+            if not piece.data or piece.following <= self.offset:
                 return
-            self._write(data)
-            self.offset = following
+            for part in piece.parts():
+                if isinstance(part, Cut):
+                    self._on_cut(part.sentence)
+                else:
+                    self._write(part)
+            self.offset = piece.following
 
 
 def wait_for_run(

@@ -8,6 +8,7 @@ import requests
 import cli.waiting
 from cli.errors import Unreached
 from cli.exits import Exit
+from cli.output_pieces import Cut, OutputPiece
 from cli.waiting import Watch
 from tests.unit.cli.conftest import Reply, Run, StubServer, Terminal
 from tests.unit.cli.samples import REPORT_TEXT, a_page, a_report, a_run, prepare_output, prepare_run
@@ -247,6 +248,7 @@ def test_output_can_be_had_as_json(maoctl: Run, server: StubServer) -> None:
         "runId": 12,
         "nextOffset": 8,
         "text": "one\ntwo\ufffd",
+        "warnings": [],
     }
 
 
@@ -269,6 +271,53 @@ def test_the_tail_can_be_followed_from_its_end(maoctl: Run, server: StubServer) 
     result = maoctl("run", "output", "12", "--tail", "1", "--follow")
     assert (result.exit, result.raw) == (Exit.DONE, b"last\nmore\n")
     assert "offset=900" in server.paths()[1]
+
+
+def prepare_cut_output(server: StubServer) -> None:
+    """Let run 12 have printed 100 bytes, of which 4 to 89 were not kept."""
+    cut = {"X-Cut": "4-89"}
+    server.on(
+        "GET",
+        "/api/runs/12/output.txt",
+        Reply(body=b"headthe ", headers={"X-Next-Offset": "94", **cut}),
+        Reply(body=b"end", headers={"X-Next-Offset": "97", **cut}),
+        Reply(headers={"X-Next-Offset": "97", **cut}),
+    )
+
+
+def test_bytes_that_were_not_kept_are_told_on_stderr_and_stdout_has_the_others(maoctl: Run, server: StubServer) -> None:
+    prepare_cut_output(server)
+    result = maoctl("run", "output", "12")
+    assert result.raw == b"headthe end"
+    assert result.err == "maoctl: Output is missing here: 86 bytes from 4 on were not kept.\n"
+
+
+def test_bytes_that_were_not_kept_are_told_in_json_too(maoctl: Run, server: StubServer) -> None:
+    prepare_cut_output(server)
+    told = maoctl("run", "output", "12", "-o", "json").json
+    assert (told["text"], len(told["warnings"])) == ("headthe end", 1)
+
+
+@pytest.mark.parametrize(
+    ("first", "data", "following", "parts"),
+    [
+        (0, b"head", 90, [b"head", Cut(4, 89)]),
+        (2, b"adthe", 93, [b"ad", Cut(4, 89), b"the"]),
+        (4, b"the", 93, [Cut(4, 89), b"the"]),
+        (50, b"the", 93, [Cut(4, 89), b"the"]),
+        (90, b"the", 93, [b"the"]),
+        (0, b"he", 2, [b"he"]),
+        (95, b"", 95, []),
+    ],
+)
+def test_a_cut_is_told_where_its_bytes_would_have_been(
+    first: int, data: bytes, following: int, parts: list[object]
+) -> None:
+    assert list(OutputPiece(data, first, following, (Cut(4, 89),)).parts()) == parts
+
+
+def test_what_nobody_counted_is_said_to_be_uncounted() -> None:
+    assert "nobody counted it" in Cut(7, 7).sentence
 
 
 def test_following_can_be_interrupted(maoctl: Run, server: StubServer) -> None:
