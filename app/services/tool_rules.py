@@ -20,6 +20,7 @@ DESCRIPTION_LENGTH = 4096
 ARGUMENT_LENGTH = 32 * 2**10
 LIST_LENGTH = 256
 LOCKS = 16
+METRICS = 64
 MEMORY_MB = (4, 2**20)
 CPUS = 1024
 PIDS = (1, 100_000)
@@ -28,7 +29,7 @@ RETRIES = (0, 10)
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _CONTROL_BUT_LAYOUT = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
-_ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,254}")
 _USER = re.compile(r"[0-9]{1,10}(:[0-9]{1,10})?")
 _HOST_PART = r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
 _PATH_PART = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
@@ -124,7 +125,7 @@ def _env(value: Mapping[str, str]) -> Iterable[str]:
     if len(value) > LIST_LENGTH:
         yield f"Must be at most {LIST_LENGTH} variables."
     if not all(_ENV_NAME.fullmatch(variable) for variable in value):
-        yield "Each name must be letters, digits and '_', and must not begin with a digit."
+        yield "Each name must be at most 255 letters, digits and '_', and must not begin with a digit."
     if any(variable.startswith("MAO_") for variable in value):
         yield "Names that begin with MAO_ are set by the orchestrator."
     if any(_is_no_argument(given) for given in value.values()):
@@ -136,6 +137,9 @@ def _is_no_argument(value: str) -> bool:
 
 
 def _metrics(value: Mapping[str, Any]) -> Iterable[str]:
+    if len(value) > METRICS or any(list(line(metric)) for metric in value):
+        yield f"Must be at most {METRICS} metrics, each with one line of at most {TEXT_LENGTH} characters as its name."
+        return
     for metric, chosen in value.items():
         if not isinstance(chosen, Mapping):
             yield f"'{metric}' must be an object with a method and its parameters."

@@ -6,15 +6,15 @@ import marshmallow as ma
 from marshmallow import fields
 
 from app.api.pages import number
-from app.api.schemas.base import CamelKeys, CamelSchema, Cursor, Instant, page_schema, page_size
+from app.api.schemas.base import CamelKeys, CamelSchema, Cursor, Instant, page_schema, page_size, searched
 
 
 class AuditQuery(ma.Schema):
     """Which entries, newest first."""
 
-    actor = fields.String(load_default=None, metadata={"description": "The identifier of a token."})
-    action = fields.String(load_default=None, metadata={"description": "A use case, as in runs.submit_run."})
-    target = fields.String(load_default=None, metadata={"description": "How the target begins."})
+    actor = searched(metadata={"description": "The identifier of a token."})
+    action = searched(metadata={"description": "A use case, as in runs.submit_run."})
+    target = searched(metadata={"description": "How the target begins."})
     since = Instant(data_key="from", load_default=None, metadata={"description": "The first instant, with its zone."})
     until = Instant(data_key="to", load_default=None, metadata={"description": "The first instant after the time."})
     limit = page_size()

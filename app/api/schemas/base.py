@@ -11,10 +11,12 @@ import marshmallow as ma
 from marshmallow import fields, validate
 
 from app.api.pages import decode
+from app.api.schemas.limits import WORD_LENGTH
 from app.services.tool_rules import Rule
 
 PAGE_DEFAULT = 100
 PAGE_MOST = 500
+CURSOR_LENGTH = 1024
 
 
 def camel(name: str) -> str:
@@ -92,7 +94,7 @@ class Cursor(fields.String):
     def __init__(self, read: Callable[[str], Any] = str, **options: Any) -> None:
         self._read = read
         about = "The `next` of the page before. Leave it out for the first page."
-        super().__init__(metadata={"description": about}, **options)
+        super().__init__(validate=validate.Length(max=CURSOR_LENGTH), metadata={"description": about}, **options)
 
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> Any:
         try:
@@ -112,6 +114,11 @@ def obeys(rule: Rule) -> Callable[[Any], None]:
             raise ma.ValidationError(broken)
 
     return validator
+
+
+def searched(**options: Any) -> fields.String:
+    """Give the field of a query for a word that something is searched by."""
+    return fields.String(load_default=None, validate=validate.Length(max=WORD_LENGTH), **options)
 
 
 def page_size() -> QueryInteger:

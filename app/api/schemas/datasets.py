@@ -8,6 +8,7 @@ import marshmallow as ma
 from marshmallow import fields
 
 from app.api.context import importdir
+from app.api.schemas import limits
 from app.api.schemas.base import CamelSchema, page_schema
 from app.models.clone import CloneState
 from app.models.names import NAME_PATTERN
@@ -22,19 +23,22 @@ class DatasetChange(ma.Schema):
     name = fields.String(
         metadata={
             "description": "May be left out here; the address names the data set.",
+            **limits.NAME,
             "pattern": f"^{NAME_PATTERN}$",
         }
     )
-    url = fields.String(required=True, metadata={"description": "Its git remote, without credentials."})
-    description = fields.String(metadata={"description": "For people."})
-    hub = fields.String(metadata={"description": "The subject that it is about.", "example": "helmhub"})
-    branch = fields.String(metadata={"description": "Empty: the remote's own default."})
+    url = fields.String(required=True, metadata={"description": "Its git remote, without credentials.", **limits.LINE})
+    description = fields.String(metadata={"description": "For people.", **limits.PROSE})
+    hub = fields.String(metadata={"description": "The subject that it is about.", **limits.NAME, "example": "helmhub"})
+    branch = fields.String(metadata={"description": "Empty: the remote's own default.", "maxLength": 200})
 
 
 class NewDataset(DatasetChange):
     """A data set to be registered."""
 
-    name = fields.String(required=True, metadata={"description": "Its name.", "pattern": f"^{NAME_PATTERN}$"})
+    name = fields.String(
+        required=True, metadata={"description": "Its name.", **limits.NAME, "pattern": f"^{NAME_PATTERN}$"}
+    )
 
 
 class DatasetEntry(NewDataset):

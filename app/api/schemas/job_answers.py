@@ -9,6 +9,7 @@ from typing import Any
 import marshmallow as ma
 from marshmallow import fields, validate
 
+from app.api.schemas import limits
 from app.api.schemas.base import CamelSchema, QueryInteger
 from app.api.schemas.jobs import OUTCOMES, FiringSchema, Timing
 from app.services.why import Because
@@ -31,7 +32,9 @@ class PreviewCount(ma.Schema):
 class Unstored(Timing):
     """The schedule of a job that need not exist; `id` decides what its jitter comes to."""
 
-    id = fields.String(metadata={"description": "The id that the job would have."})
+    id = fields.String(
+        validate=validate.Length(max=limits.NAME_LENGTH), metadata={"description": "The id that the job would have."}
+    )
 
 
 class ComingSchema(CamelSchema):

@@ -11,10 +11,12 @@ import marshmallow as ma
 from marshmallow import fields, validate
 
 from app.api.pages import instant
+from app.api.schemas import limits
 from app.api.schemas.base import CamelSchema, Cursor, Instant, Whole, obeys, page_schema, page_size
 from app.api.schemas.runs import Parameters
 from app.clock import utc_now
 from app.models.job import FiringOutcome, Job, MisfirePolicy, OverlapPolicy
+from app.services.occurrences import CRONTAB_LENGTH
 from app.services.tool_rules import RULES
 from app.services.turns import pending_instant
 
@@ -30,11 +32,17 @@ class Timing(CamelSchema):
     """When a job is due: either `schedule` or `at`."""
 
     schedule = fields.String(
-        metadata={"description": "daily, weekly, monthly or crontab text of five fields.", "example": "daily"}
+        validate=validate.Length(max=CRONTAB_LENGTH),
+        metadata={"description": "daily, weekly, monthly or crontab text of five fields.", "example": "daily"},
     )
     at = Instant(metadata={"description": "One instant, with its zone.", "example": "2030-01-01T00:00:00Z"})
-    time_of_day = fields.String(metadata={"description": "HH:MM, for daily, weekly and monthly.", "example": "02:30"})
-    zone = fields.String(metadata={"description": "A name of the IANA list.", "example": "Europe/Athens"})
+    time_of_day = fields.String(
+        metadata={"description": "HH:MM, for daily, weekly and monthly.", "maxLength": 5, "example": "02:30"}
+    )
+    zone = fields.String(
+        validate=validate.Length(max=limits.WORD_LENGTH),
+        metadata={"description": "A name of the IANA list.", "example": "Europe/Athens"},
+    )
     jitter_seconds = Whole(
         validate=validate.Range(0, JITTER_SECONDS_MOST),
         metadata={"description": "Fire later by less than this, always by the same.", "example": 600},
@@ -44,7 +52,7 @@ class Timing(CamelSchema):
 class JobChange(Timing):
     """What to change of a job; what is left out stays as it is. `parameters` are replaced as a whole."""
 
-    tool = fields.String(metadata={"example": "spike"})
+    tool = fields.String(validate=validate.Length(max=limits.NAME_LENGTH), metadata={"example": "spike"})
     misfire = fields.String(
         validate=validate.OneOf(MISFIRES), metadata={"description": "What to do with instants that passed."}
     )
@@ -60,14 +68,16 @@ class JobChange(Timing):
         validate=validate.OneOf(OVERLAPS), metadata={"description": "What to do while the run before is not over."}
     )
     parameters = fields.Nested(Parameters)
-    description = fields.String(validate=obeys(RULES["description"]), metadata={"description": "For people."})
+    description = fields.String(
+        validate=obeys(RULES["description"]), metadata={"description": "For people.", **limits.PROSE}
+    )
 
 
 class NewJob(JobChange):
     """What to run and when: either `schedule` or `at`."""
 
-    id = fields.String(metadata={"description": "The tool's name unless another is given."})
-    tool = fields.String(required=True, metadata={"example": "spike"})
+    id = fields.String(metadata={"description": "The tool's name unless another is given.", **limits.NAME})
+    tool = fields.String(required=True, validate=validate.Length(max=limits.NAME_LENGTH), metadata={"example": "spike"})
 
 
 @dataclass(frozen=True)
@@ -156,7 +166,9 @@ class Pause(CamelSchema):
     """Why a job is paused."""
 
     reason = fields.String(
-        load_default="", validate=obeys(RULES["description"]), metadata={"example": "the source is down"}
+        load_default="",
+        validate=obeys(RULES["description"]),
+        metadata={**limits.PROSE, "example": "the source is down"},
     )
     until = Instant(
         load_default=None, metadata={"description": "When it ends by itself.", "example": "2030-01-01T00:00:00Z"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import marshmallow as ma
 from marshmallow import fields, validate
 
+from app.api.schemas import limits
 from app.api.schemas.base import CamelSchema, obeys
 from app.api.schemas.runs import Parameters
 from app.models.run import Cause
@@ -18,7 +19,9 @@ class Resubmission(CamelSchema):
     """What another run is to do otherwise than the one before."""
 
     parameters = fields.Nested(Parameters, metadata={"description": "Each key stands in place of the old one."})
-    description = fields.String(validate=obeys(RULES["description"]), metadata={"description": "For people."})
+    description = fields.String(
+        validate=obeys(RULES["description"]), metadata={"description": "For people.", **limits.PROSE}
+    )
 
 
 class Resolution(CamelSchema):

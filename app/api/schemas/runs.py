@@ -9,6 +9,7 @@ from flask import url_for
 from marshmallow import fields, validate
 
 from app.api.pages import position
+from app.api.schemas import limits
 from app.api.schemas.base import (
     CamelKeys,
     CamelSchema,
@@ -19,12 +20,15 @@ from app.api.schemas.base import (
     obeys,
     page_schema,
     page_size,
+    searched,
 )
 from app.models.run import Cause, Run, RunStatus
 from app.models.tool import Profile, Publish
 from app.services.tool_rules import RULES
 
 WAIT_SECONDS_MOST = 60
+MOST_BYTES = 2**53
+"""More than any output has; a number that JavaScript still reads exactly."""
 STATUSES = [str(status) for status in RunStatus]
 
 
@@ -32,28 +36,36 @@ class Parameters(CamelSchema):
     """What a run or a job sets in place of its tool's entry."""
 
     command = fields.List(
-        fields.String(),
+        limits.argument(),
         validate=obeys(RULES["command"]),
-        metadata={"description": "In place of the tool's own command."},
+        metadata={"description": "In place of the tool's own command.", **limits.COMMAND},
     )
     env = fields.Dict(
         keys=fields.String(),
-        values=fields.String(),
+        values=limits.argument(),
         validate=obeys(RULES["env"]),
-        metadata={"description": "Added to the tool's."},
+        metadata={"description": "Added to the tool's.", **limits.ENV},
     )
     publish = fields.String(validate=obeys(RULES["publish"]), metadata={"enum": [str(word) for word in Publish]})
     timeout_seconds = Whole(
         validate=obeys(RULES["timeout_seconds"]),
-        metadata={"description": "Seconds that the run may take.", "example": 3600},
+        metadata={"description": "Seconds that the run may take.", **limits.DURATION, "example": 3600},
     )
     infrastructure_retries = Whole(
         validate=obeys(RULES["infrastructure_retries"]),
-        metadata={"description": "Further attempts after failures that are not the tool's.", "example": 3},
+        metadata={
+            "description": "Further attempts after failures that are not the tool's.",
+            **limits.REPEATED,
+            "example": 3,
+        },
     )
     tool_retries = Whole(
         validate=obeys(RULES["tool_retries"]),
-        metadata={"description": "Further attempts after failures of the tool itself.", "example": 0},
+        metadata={
+            "description": "Further attempts after failures of the tool itself.",
+            **limits.REPEATED,
+            "example": 0,
+        },
     )
 
 
@@ -61,18 +73,21 @@ class NewToolRun(Parameters):
     """How to run a tool now; every key may be left out."""
 
     description = fields.String(
-        load_default="", validate=obeys(RULES["description"]), metadata={"description": "For people."}
+        load_default="", validate=obeys(RULES["description"]), metadata={"description": "For people.", **limits.PROSE}
     )
     labels = fields.Dict(
         keys=fields.String(),
-        values=fields.String(),
+        values=limits.line(),
         validate=obeys(RULES["labels"]),
-        metadata={"description": "Added to the entry's. They choose the backend, and runs are searched by them."},
+        metadata={
+            "description": "Added to the entry's. They choose the backend, and runs are searched by them.",
+            **limits.LABELS,
+        },
     )
     locks = fields.List(
-        fields.String(),
+        limits.name(),
         validate=obeys(RULES["locks"]),
-        metadata={"description": "Locks that the run holds beside those of the entry."},
+        metadata={"description": "Locks that the run holds beside those of the entry.", **limits.HELD},
     )
     manual_start = Flag(
         attribute="is_manual_start", metadata={"description": "Wait until somebody starts it; files can be uploaded."}
@@ -86,7 +101,7 @@ class NewToolRun(Parameters):
 class JobSpec(NewToolRun):
     """What to run."""
 
-    tool = fields.String(required=True, metadata={"example": "spike"})
+    tool = fields.String(required=True, validate=validate.Length(max=limits.NAME_LENGTH), metadata={"example": "spike"})
 
 
 class NewRun(CamelSchema):
@@ -192,10 +207,10 @@ class ReportSchema(ma.Schema):
 class RunQuery(ma.Schema):
     """Which runs."""
 
-    tool = fields.String(load_default=None)
-    status = fields.String(load_default=None, metadata={"enum": STATUSES})
-    owner = fields.String(load_default=None)
-    job = fields.String(load_default=None, attribute="job_id")
+    tool = searched()
+    status = searched(metadata={"enum": STATUSES})
+    owner = searched()
+    job = searched(attribute="job_id")
     limit = page_size()
     cursor = Cursor(position, load_default=None)
 
@@ -219,9 +234,11 @@ class WaitQuery(ma.Schema):
 class OutputQuery(ma.Schema):
     """Which part of the output."""
 
-    offset = QueryInteger(validate=validate.Range(0), metadata={"description": "The number of the first byte."})
+    offset = QueryInteger(
+        validate=validate.Range(0, MOST_BYTES), metadata={"description": "The number of the first byte."}
+    )
     tail = QueryInteger(validate=validate.Range(0, 100_000), metadata={"description": "So many lines at the end."})
-    limit = QueryInteger(validate=validate.Range(1), metadata={"description": "At most so many bytes."})
+    limit = QueryInteger(validate=validate.Range(1, MOST_BYTES), metadata={"description": "At most so many bytes."})
     follow = fields.Boolean(
         metadata={"description": "Go on as output comes, as server-sent events (`text/event-stream`)."}
     )

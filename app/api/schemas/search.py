@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+
 from marshmallow import fields, validate
 
 from app.api.pages import position
+from app.api.schemas import limits
 from app.api.schemas.base import PAGE_DEFAULT, PAGE_MOST, CamelSchema, Cursor, Instant, Whole, obeys
 from app.api.schemas.runs import STATUSES
 from app.models.run import Cause
@@ -18,6 +21,11 @@ LABELS_MOST = 20
 
 def _equal(about: str, example: str) -> fields.String:
     return fields.String(validate=validate.Length(max=WORD_LENGTH), metadata={"description": about, "example": example})
+
+
+def _few(labels: Mapping[str, str]) -> Iterable[str]:
+    if len(labels) > LABELS_MOST:
+        yield f"Must be at most {LABELS_MOST} labels."
 
 
 class RunSearch(CamelSchema):
@@ -40,9 +48,9 @@ class RunSearch(CamelSchema):
     )
     labels = fields.Dict(
         keys=fields.String(),
-        values=fields.String(),
-        validate=[validate.Length(max=LABELS_MOST), obeys(RULES["labels"])],
-        metadata={"description": "All of these are among its labels."},
+        values=limits.line(),
+        validate=[obeys(_few), obeys(RULES["labels"])],
+        metadata={"description": "All of these are among its labels.", "maxProperties": LABELS_MOST},
     )
     text = fields.String(
         validate=validate.Length(max=TEXT_LENGTH),

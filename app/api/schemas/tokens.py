@@ -7,11 +7,13 @@ from typing import Any
 
 from marshmallow import fields, validate
 
+from app.api.schemas import limits
 from app.api.schemas.base import CamelSchema, Instant, Whole, obeys, page_schema
 from app.models.token import Permission, Token
 from app.services.tool_rules import line
 
 OVERLAP_SECONDS_MOST = 86_400
+PERMISSIONS_MOST = 100
 PERMISSIONS = [str(permission) for permission in Permission]
 
 
@@ -21,13 +23,14 @@ class NewToken(CamelSchema):
     permissions = fields.List(
         fields.String(metadata={"enum": PERMISSIONS}),
         required=True,
+        validate=validate.Length(max=PERMISSIONS_MOST),
         metadata={"example": ["job_submit", "job_run_read"]},
     )
     owner = fields.String(
         load_default=None,
         allow_none=True,
         validate=obeys(line),
-        metadata={"description": "The caller's, if left out."},
+        metadata={"description": "The caller's, if left out.", **limits.LINE},
     )
     expires_at = Instant(
         load_default=None,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from marshmallow import fields, validate
 
+from app.api.schemas import limits
 from app.api.schemas.base import CamelSchema, obeys
 from app.models.run import RunStatus
 from app.services.tool_rules import text
@@ -18,14 +19,17 @@ class Word(CamelSchema):
     status = fields.String(validate=validate.Length(max=40), metadata={"enum": STATUSES})
     identification_keys = fields.Dict(
         keys=fields.String(),
-        values=fields.String(),
+        values=limits.line(),
         validate=obeys(identification_keys),
         metadata={
+            "maxProperties": KEYS_MOST,
             "description": f"Added to those that the run has; {KEYS_MOST} at most.",
             "example": {"build_number": "17"},
         },
     )
-    message = fields.String(validate=obeys(text), metadata={"description": "Why; kept with a change of the status."})
+    message = fields.String(
+        validate=obeys(text), metadata={"description": "Why; kept with a change of the status.", **limits.PROSE}
+    )
 
 
 class Known(CamelSchema):

@@ -16,7 +16,7 @@ from typing import Any
 import requests
 
 from app.settings import Settings
-from tests.integration.api_calls import TOOL, UNDESCRIBED, Operation, operations
+from tests.api_calls import TOOL, UNDESCRIBED, Operation, operations
 from tests.integration.tcp_proxy import TcpProxy
 from tests.integration.whole.product import CUT, Product
 

@@ -123,4 +123,7 @@ def _resolved(description: Mapping[str, Any], node: Any) -> Any:
         for step in node["$ref"].removeprefix("#/").split("/"):
             target = target[step]
         return _resolved(description, target)
+    if len(node.get("allOf", [])) == 1:
+        # A reference that has a description beside it.
+        return {**_resolved(description, node["allOf"][0]), **{key: node[key] for key in node.keys() - {"allOf"}}}
     return {key: _resolved(description, value) for key, value in node.items()}
