@@ -49,7 +49,10 @@ def _blow_and_judge(world: World, options: argparse.Namespace) -> int:
     threading.excepthook = lambda failed: load.ledger.troubles.append(f"{failed.thread}: {failed.exc_value!r}")
     load.prepare()
     load.begin()
-    storm.blow(plan(options.seed, options.kills, options.edges, options.only))
+    try:
+        storm.blow(plan(options.seed, options.kills, options.edges, options.only))
+    except TimeoutError as error:
+        load.ledger.troubles.append(str(error))
     evidence, drained_seconds = _end(world, load, storm, marks)
     complaints = judge(evidence)
     facts = Facts(options.seed, options.kills, options.edges, time.monotonic() - began, drained_seconds)

@@ -54,13 +54,8 @@ class Marks:
         """Watch a folder from now on, also when it is made later or replaced."""
         self._wanted.append(folder)
 
-    def of_run(self, run_id: int) -> list[Execution]:
-        """Give the executions of a run, in the order of their beginnings."""
-        with self._lock:
-            found = [execution for execution in self.executions.values() if execution.run_id == run_id]
-        return sorted(found, key=lambda execution: execution.began)
-
     def all(self) -> list[Execution]:
+        """Give all executions in the order of their beginnings."""
         with self._lock:
             return sorted(self.executions.values(), key=lambda execution: execution.began)
 

@@ -58,9 +58,10 @@ class Storm:
     def blow(self, queues: Mapping[str, deque[Planned]]) -> None:
         """Make all faults of a plan: each part has one after the other, and the parts know nothing of each other."""
         due = {part: time.monotonic() for part in queues}
-        while any(queues.values()):
+        # A named point that no agent came by goes back to its queue when it is mended.
+        while any(queues.values()) or self._open:
             for part, queue in queues.items():
-                if queue and self._is_free(part) and time.monotonic() >= due[part]:
+                if self._is_free(part) and queue and time.monotonic() >= due[part]:
                     fault = queue.popleft()
                     self._make(fault, queue)
                     due[part] = time.monotonic() + fault.gap_seconds + fault.lasts_seconds * (fault.kind is not None)

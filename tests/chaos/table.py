@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from tests.chaos import tool
 from tests.chaos.evidence import Evidence
 from tests.chaos.isolation import CHECKOUT
 from tests.chaos.judgement import Complaint
@@ -65,9 +66,18 @@ def _runs(facts: Facts, evidence: Evidence, storm: Storm) -> str:
         "times that a run was shown otherwise than the engine shows it": len(told),
         "for how long, outages included (p50 / p95 / most)": _times(whole),
         "for how long after all that was away was back (p50 / p95 / most)": _times(after),
+        "runs that lost a lock, and say so": sum(run.has_lost_lock for run in evidence.runs.values()),
+        "outputs without what was printed while the engine was dead": _with_gaps(evidence),
         "all runs over after the last fault": f"{facts.drained_seconds:.1f} s",
     }
     return "\n".join(["| what | how much |", "|---|---|", *(f"| {name} | {value} |" for name, value in rows.items())])
+
+
+def _with_gaps(evidence: Evidence) -> int:
+    """Count the runs of one attempt that ended by themselves and whose output is not all there."""
+    ended = [run for run in evidence.runs.values() if run.attempt == 1 and run.exit_code == tool.exit_code(run.id)]
+    stored = {run.id: b"".join(piece for _, piece in evidence.output.get(run.id, [])) for run in ended}
+    return sum(stored[run.id] != b"".join(tool.lines(run.id)) for run in ended)
 
 
 def _times(seconds: Sequence[float]) -> str:

@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -16,6 +15,7 @@ import psycopg2
 import requests
 
 from app.embedded import start_postgres
+from app.errors import MaoError
 from app.repositories.database import migrate
 from app.settings import Settings, child_environment, load
 from app.wiring import build
@@ -45,8 +45,6 @@ class World:
         (folder / "instance").chmod(0o755)
         self.wrong_by_seconds = 0
         self.network = Network()
-        self._starting = threading.Lock()
-        self._is_postgres_held_down = False
         self.postgres = start_postgres(folder / "postgres")
         self.etcd = Cluster(folder, logs)
         self.engine = Engine(folder / "engine", logs, folder.name)
@@ -151,9 +149,6 @@ class World:
     def is_api_ready(self) -> bool:
         return self.call("GET", "/healthz", seconds=2).ok
 
-    def hold_postgres_down(self, is_held: bool) -> None:
-        self._is_postgres_held_down = is_held
-
     def postgres_processes(self) -> list[int]:
         """Give the numbers of the server and of its children."""
         pid = self.postgres.pid
@@ -163,13 +158,12 @@ class World:
         return [pid]
 
     def _start_postgres_again(self) -> None:
-        if self._is_postgres_held_down or self.postgres.is_alive():
+        if self.postgres.is_alive():
             return
-        with self._starting:
-            self.postgres.stop()
-            # A disk that is full keeps the server from starting; it is tried again until there is room.
-            with suppress(Exception):
-                self.postgres = start_postgres(self.folder / "postgres")
+        self.postgres.stop()
+        # A disk that is full keeps the server from starting; it is tried again until there is room.
+        with suppress(MaoError, OSError):
+            self.postgres = start_postgres(self.folder / "postgres")
 
     def _agent(self, number: int) -> Process:
         return Process(
