@@ -42,7 +42,10 @@ from app.models.run import TERM_MARKS, TERMS_SQL, WORDS_SQL, Run, RunStatus
 Position = tuple[datetime, int]
 """Where a run stands in the order of all runs: the instant at which it was defined, and its number."""
 
-_NEAR_ROWS = 10_000
+_NEAR_ROWS = 2000
+_BROAD_NEAR_ROWS = 10_000
+_BROAD = (None, "cause", "status")
+"""Leaders whose runs lie side by side on the disk, so that a longer walk costs little."""
 _NEWEST = (Run.defined_at.desc(), Run.id.desc())
 _LEADERS = (
     "output_commit",
@@ -96,7 +99,8 @@ def search(session: Session, wanted: RunFilter, *, after: Position | None, limit
     leader = next(iter(equal), None)
     lead = {} if leader is None else {leader: equal.pop(leader)}
     rest = [*_equal(equal), *_some_status(wanted), *_described(wanted)]
-    walk = _Walk(lead, _begin(wanted), _end(wanted, after), _NEAR_ROWS if rest else limit)
+    rows = _BROAD_NEAR_ROWS if leader in _BROAD else _NEAR_ROWS
+    walk = _Walk(lead, _begin(wanted), _end(wanted, after), rows if rest else limit)
     found = walk.found(rest, limit).cte("found").prefix_with("materialized")
     chosen: Any = select(found.c.id)
     if rest:

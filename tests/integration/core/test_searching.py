@@ -50,6 +50,7 @@ def a_run(draw: random.Random, number: int) -> dict[str, Any]:
 def runs(database: Database, monkeypatch: pytest.MonkeyPatch) -> list[Run]:
     # A walk so short that both parts of the statement have their say.
     monkeypatch.setattr(run_search, "_NEAR_ROWS", 15)
+    monkeypatch.setattr(run_search, "_BROAD_NEAR_ROWS", 15)
     draw = random.Random(SEED)
     made = [Run(**a_run(draw, number)) for number in range(400)]
     with database.transaction() as session:
