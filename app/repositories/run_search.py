@@ -35,7 +35,7 @@ from sqlalchemy import (
     tuple_,
 )
 from sqlalchemy.dialects.postgresql import ARRAY
-from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy.orm import InstrumentedAttribute, Session, defer
 
 from app.models.run import TERM_MARKS, TERMS_SQL, WORDS_SQL, Run, RunStatus
 
@@ -46,6 +46,8 @@ _NEAR_ROWS = 2000
 _BROAD_NEAR_ROWS = 10_000
 _BROAD = (None, "cause", "status")
 """Leaders whose runs lie side by side on the disk, so that a longer walk costs little."""
+_LEFT_OUT = (defer(Run.report, raiseload=True), defer(Run.tool_entry, raiseload=True))
+"""More bytes than all the other columns of a run together, and no list shows them."""
 _NEWEST = (Run.defined_at.desc(), Run.id.desc())
 _LEADERS = (
     "output_commit",
@@ -94,7 +96,7 @@ class RunFilter:
 
 
 def search(session: Session, wanted: RunFilter, *, after: Position | None, limit: int) -> Sequence[Run]:
-    """Give runs, newest first, beginning behind the position ``after``."""
+    """Give runs, newest first, beginning behind the position ``after``; without their entries and reports."""
     equal = wanted.equalities()
     leader = next(iter(equal), None)
     lead = {} if leader is None else {leader: equal.pop(leader)}
@@ -107,7 +109,7 @@ def search(session: Session, wanted: RunFilter, *, after: Position | None, limit
         is_cut = case((_count(found) < limit, walk.is_cut()), else_=false())
         far = _far({**lead, **equal}, wanted, walk, limit).where(is_cut).cte("far").prefix_with("materialized")
         chosen = chosen.union(select(far.c.id))
-    query = select(Run).where(Run.id.in_(chosen)).order_by(*_NEWEST).limit(limit)
+    query = select(Run).options(*_LEFT_OUT).where(Run.id.in_(chosen)).order_by(*_NEWEST).limit(limit)
     return list(session.scalars(query))
 
 

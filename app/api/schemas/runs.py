@@ -162,9 +162,11 @@ class RunSchema(CamelSchema):
     links = fields.Method("_links", metadata={"type": "object", "description": "Where to read on."})
 
     def _links(self, run: Run) -> dict[str, str]:
-        views = {"self": "get_run", "output": "get_output", "events": "list_events", "report": "get_report"}
-        links = {word: url_for(f"runs.{view}", run_id=run.id) for word, view in views.items()}
-        return {**links, "tool": url_for("tools.get_tool", name=run.tool)}
+        # Building an address takes as long as all else of a run does, so what lies below the run's own is put together.
+        own = url_for("runs.get_run", run_id=run.id)
+        below = {"output": "output.txt", "events": "events", "report": "report"}
+        links = {word: f"{own}/{place}" for word, place in below.items()}
+        return {"self": own, **links, "tool": url_for("tools.get_tool", name=run.tool)}
 
 
 class EventSchema(CamelSchema):

@@ -118,7 +118,13 @@ def test_a_run_shows_every_key_in_camel_case_with_times_that_have_a_zone(owner: 
     assert run["spike"] == {"rollingAverage": 900.0}
     assert run["parameters"] == {"timeoutSeconds": 60, "env": {"SOME_KEY": "x"}}
     assert run["labels"] == {"some_label": "x"}
-    assert run["links"]["output"] == "/api/runs/1/output.txt"
+    assert run["links"] == {
+        "self": "/api/runs/1",
+        "output": "/api/runs/1/output.txt",
+        "events": "/api/runs/1/events",
+        "report": "/api/runs/1/report",
+        "tool": "/api/tools/spike",
+    }
 
 
 def test_runs_are_listed_and_come_newest_first(owner: FlaskClient, services: SimpleNamespace) -> None:
