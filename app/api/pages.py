@@ -6,7 +6,7 @@ import base64
 import binascii
 import re
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from app.models.run import Run
@@ -75,9 +75,12 @@ def instant(key: str) -> datetime:
     """Give a key that is an instant.
 
     Raises:
-        ValueError: it is none, or has no zone.
+        ValueError: it is none, has no zone, or lies outside the calendar in UTC.
     """
     at = datetime.fromisoformat(key)
     if at.tzinfo is None:
         raise ValueError("not an instant")
-    return at
+    try:
+        return at.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("not an instant of the calendar") from error

@@ -51,7 +51,7 @@ class RunService:
             Invalid: one of the states is none.
         """
         asked = {name: value for name, value in wanted.items() if value is not None}
-        asked["statuses"] = tuple(dict.fromkeys(parse_status(name) for name in asked.pop("states", ())))
+        asked["statuses"] = tuple(dict.fromkeys(parse_status(name, "states") for name in asked.pop("states", ())))
         asked["words"] = tuple(asked.pop("text", "").split())
         reach = identity.reach(Permission.JOB_RUN_READ_ANY)
         if reach is not None and asked.setdefault("owner", reach) != reach:
@@ -165,7 +165,7 @@ def request_stop(runs: RunRepository, run: Run, actor: str, *, is_forced: bool =
         raise WrongState(f"Run {run.id} has just changed its state.", hint="Look at it and try again.")
 
 
-def parse_status(text: str) -> RunStatus:
+def parse_status(text: str, field: str = "status") -> RunStatus:
     """Give the status of that name; ``SUCCEDED``, an older spelling, is understood.
 
     Raises:
@@ -176,5 +176,5 @@ def parse_status(text: str) -> RunStatus:
         return RunStatus.SUCCEEDED
     if name not in set(RunStatus):
         rule = nearest(name, RunStatus) or f"Must be one of {', '.join(RunStatus)}."
-        raise Invalid(f"'{text[:40]}' is not a status.", fields={"status": [rule]})
+        raise Invalid(f"'{text[:40]}' is not a status.", fields={field: [rule]})
     return RunStatus(name)

@@ -94,11 +94,14 @@ class Cursor(fields.String):
     def __init__(self, read: Callable[[str], Any] = str, **options: Any) -> None:
         self._read = read
         about = "The `next` of the page before. Leave it out for the first page."
-        super().__init__(validate=validate.Length(max=CURSOR_LENGTH), metadata={"description": about}, **options)
+        super().__init__(metadata={"description": about, "maxLength": CURSOR_LENGTH}, **options)
 
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> Any:
         try:
-            key = self._read(decode(super()._deserialize(value, attr, data, **kwargs)))
+            text = super()._deserialize(value, attr, data, **kwargs)
+            if len(text) > CURSOR_LENGTH:
+                raise ValueError("longer than any cursor")
+            key = self._read(decode(text))
         except ValueError as error:
             raise ma.ValidationError("Must be the 'next' of an earlier page.") from error
         if isinstance(key, str) and "\0" in key:
