@@ -14,7 +14,18 @@ from benchmarks import machine
 from benchmarks.engine import Engine
 from benchmarks.product import Product
 
-MEASUREMENTS = ("idle", "start_up", "latency", "throughput", "command_line", "due_jobs", "tool_list", "history")
+MEASUREMENTS = (
+    "idle",
+    "start_up",
+    "latency",
+    "throughput",
+    "command_line",
+    "due_jobs",
+    "tool_list",
+    "output",
+    "long_output",
+    "history",
+)
 
 
 def main() -> int:

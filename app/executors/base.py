@@ -129,6 +129,7 @@ class Executor(Protocol):
     can_stop: bool
     can_stream: bool
     can_attach: bool
+    gives_all_output: bool
 
     def prepare(self, request: RunRequest) -> RunRequest:
         """Fetch what the run needs and pin it: give the request with ``image_id`` and ``image_digest`` set.
@@ -161,7 +162,8 @@ class Executor(Protocol):
     def output(self, handle: str, from_byte: int) -> Iterator[bytes]:
         """Give what the tool printed, from the byte with that number on, until the tool has ended.
 
-        A backend that does not keep all of a huge output may end sooner, once it is past the caller's limit.
+        A backend that does not keep all of a huge output (``gives_all_output`` is false) ends sooner, as soon as it is
+        past the caller's limit.
         """
 
     def tail(self, handle: str, limit_bytes: int) -> bytes:

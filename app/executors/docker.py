@@ -68,6 +68,7 @@ class DockerExecutor:
     can_stop = True
     can_stream = True
     can_attach = True
+    gives_all_output = False
 
     def __init__(self, engine: settings.Docker, output_bytes: int = 64 * 2**20) -> None:
         if engine.pull_policy not in PULL_POLICIES:

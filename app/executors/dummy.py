@@ -17,6 +17,7 @@ class DummyExecutor:
     can_stop = True
     can_stream = True
     can_attach = True
+    gives_all_output = True
 
     def prepare(self, request: RunRequest) -> RunRequest:
         """Give the request as it is; there is nothing to fetch."""

@@ -43,6 +43,7 @@ class ProcessExecutor:
     can_stop = True
     can_stream = True
     can_attach = True
+    gives_all_output = True
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder

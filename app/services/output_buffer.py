@@ -39,9 +39,9 @@ class OutputBuffer:
         return self._stored + len(self._head)
 
     @property
-    def has_overflowed(self) -> bool:
-        """Tell whether more was printed than the head has room for."""
-        return bool(self._tail)
+    def taken(self) -> int:
+        """The number of the byte behind the last one that was taken, whether it is kept or not."""
+        return self.end + self._cut_bytes + self._tail_bytes
 
     @property
     def cut_bytes(self) -> int:
@@ -82,12 +82,15 @@ class OutputBuffer:
                 self._head.clear()
 
     def replace_tail(self, data: bytes) -> None:
-        """Take the true end from a backend that did not give all that lies before it."""
+        """Take the true end from a backend that did not give all that lies before it; nobody has counted that.
+
+        Whether the end lies in what was taken cannot be told from its content: tools repeat themselves.
+        """
         with self._lock:
-            if data and data not in b"".join(self._tail):
-                self._tail = deque([data])
-                self._cut_bytes = max(self._cut_bytes, 1)
-                self._is_cut_counted = False
+            self._is_cut_counted = False
+            if data:
+                self._tail, self._tail_bytes = deque([data]), len(data)
+                self._cut_bytes = 1
 
     def close(self) -> list[tuple[int, bytes]]:
         """Take nothing more, and give what is not stored yet as (first byte, bytes).

@@ -230,7 +230,8 @@ class Supervision:
         seen = executor.status(handle)
         while seen.phase not in (Phase.ENDED, Phase.GONE) and not self._context.lost.is_set():
             seen = executor.wait(handle, _WAIT_SECONDS)
-        if self._buffer.has_overflowed:
+        limit = self._context.settings.limits.output_bytes
+        if not executor.gives_all_output and self._buffer.taken - run.output_base > limit:
             self._buffer.replace_tail(executor.tail(handle, TAIL_BYTES))
         return self._finish(run, self._judge(run, seen), seen)
 

@@ -145,7 +145,7 @@ def test_an_output_that_was_kept_whole_has_no_warning(database: Database, run_id
 
 def test_where_nobody_counted_the_bytes_that_are_not_kept_the_warning_says_so(database: Database, run_id: int) -> None:
     buffer = _buffer(database, run_id, limit=TAIL_BYTES + 10)
-    buffer.add(b"0123456789 and then more than there is room for")
+    buffer.add(b"0123456789 and then the true end, as it seems, and more than there is room for")
     buffer.replace_tail(b"the true end")
     assert buffer.warning == (
         "The output was too long: an unknown number of bytes behind its first 10 are not kept; its end is."
@@ -154,6 +154,14 @@ def test_where_nobody_counted_the_bytes_that_are_not_kept_the_warning_says_so(da
     with database.transaction() as session:
         assert OutputRepository(session).cuts(run_id) == [(10, 11)]
     assert _read(database, run_id, 10) == (11, b"the true end")
+
+
+def test_what_was_taken_is_counted_whether_it_is_kept_or_not(database: Database, run_id: int) -> None:
+    buffer = _buffer(database, run_id, limit=TAIL_BYTES + 10)
+    for _ in range(4):
+        buffer.add(b"x" * TAIL_BYTES)
+        buffer.flush()
+    assert buffer.taken == 4 * TAIL_BYTES
 
 
 def test_each_attempt_may_have_a_cut_of_its_own(database: Database, run_id: int) -> None:

@@ -42,7 +42,7 @@ class Scripted:
     """A backend in memory; ``before`` is called with the name of each call, and may raise."""
 
     name = "scripted"
-    can_stop = can_stream = can_attach = True
+    can_stop = can_stream = can_attach = gives_all_output = True
 
     def __init__(self, before: Callable[[str], None]) -> None:
         self.things: dict[str, Thing] = {}
