@@ -25,6 +25,9 @@ def run_parameters(
     run_timeout_seconds: int | None,
     retries: int | None = None,
     tool_retries: int | None = None,
+    labels: dict[str, str] | None = None,
+    locks: Sequence[str] = (),
+    runtime_variables: bool = False,
 ) -> Json:
     """Build what a run may do differently from the tool's entry, and how often it is tried again."""
     return given(
@@ -35,6 +38,9 @@ def run_parameters(
             "timeoutSeconds": run_timeout_seconds,
             "infrastructureRetries": retries,
             "toolRetries": tool_retries,
+            "labels": labels,
+            "locks": list(locks) or None,
+            "runtimeVariables": runtime_variables or None,
         }
     )
 

@@ -10,10 +10,13 @@ from cli.client import Json
 from cli.verbs import (
     Function,
     env_option,
+    label_option,
     length_option,
+    lock_option,
     publish_option,
     retries_option,
     run_timeout_option,
+    runtime_variables_option,
     tool_retries_option,
 )
 
@@ -50,7 +53,16 @@ _POLICIES = (
 )
 
 
-_PARAMETERS = (env_option, publish_option, run_timeout_option, retries_option, tool_retries_option)
+_PARAMETERS = (
+    env_option,
+    publish_option,
+    run_timeout_option,
+    retries_option,
+    tool_retries_option,
+    label_option,
+    lock_option,
+    runtime_variables_option,
+)
 
 
 def timing_options(function: Function) -> Function:

@@ -90,6 +90,13 @@ retries_option = click.option(
 tool_retries_option = click.option(
     "--tool-retries", type=click.IntRange(0, 10), help="Try again so often after failures of the tool itself."
 )
+label_option = pairs_option("--label", "labels", "Choose a backend, or mark the run.")
+lock_option = click.option(
+    "--lock", "locks", multiple=True, help="Hold this lock beside those of the tool's entry. Repeatable."
+)
+runtime_variables_option = click.option(
+    "--runtime-variables", is_flag=True, help="Replace %%SUBMITTER%%, %%WEBHOOKID%% and %%RUNID%% in command and --env."
+)
 key_option = click.option(
     "--idempotency-key",
     "key",

@@ -19,6 +19,7 @@ from app.repositories.database import Database, Session
 from app.repositories.jobs import JobRepository, NewFiring
 from app.repositories.runs import RunRepository
 from app.services.job_edits import end_pause
+from app.services.plans import parameters_of
 from app.services.policies import fates_of
 from app.services.runs import new_run, request_stop
 from app.services.turns import next_turn
@@ -114,9 +115,13 @@ def _firings(job: Job, now: datetime, live_run: int | None, turns: Iterator[date
 
 
 def _run_of(job: Job, firing: NewFiring) -> Run:
+    wishes = job.parameters
     return new_run(
         job.tool,
-        job.parameters,
+        parameters_of(wishes),
+        labels=wishes.get("labels") or {},
+        locks=wishes.get("locks") or [],
+        has_runtime_variables=wishes.get("has_runtime_variables", False),
         submitter=job.submitter,
         owner=job.owner,
         description=job.description,

@@ -16,6 +16,11 @@ PARAMETERS = ("command", "env", "publish", "timeout_seconds", "infrastructure_re
 """What a run or a job may set in place of the tool's entry, and how often it is tried again."""
 
 
+def parameters_of(wishes: dict[str, Any]) -> dict[str, Any]:
+    """Give, of all that is wished of a run, what stands in place of the entry's."""
+    return {name: wishes[name] for name in PARAMETERS if name in wishes}
+
+
 class Planner:
     """Turns a tool's entry into the columns of a run."""
 

@@ -10,7 +10,7 @@ from app.models.token import Identity, Permission
 from app.repositories.database import Database
 from app.repositories.runs import RunRepository
 from app.services.idempotency import Once
-from app.services.plans import PARAMETERS, Planner
+from app.services.plans import Planner, parameters_of
 from app.services.runs import new_run
 
 
@@ -86,11 +86,6 @@ class SubmitService:
                 run.waiting_for = f"manual start: maoctl run start {run.id}"
             once.note(session, run.id)
             return run.id
-
-
-def parameters_of(wishes: dict[str, Any]) -> dict[str, Any]:
-    """Give what stands in place of the entry's."""
-    return {name: wishes[name] for name in PARAMETERS if name in wishes}
 
 
 def _another(old: Run, submitter: str, changes: dict[str, Any], plan: dict[str, Any]) -> Run:

@@ -16,12 +16,14 @@ from cli.verbs import (
     env_option,
     fail_on_spike_option,
     key_option,
+    label_option,
     live_option,
+    lock_option,
     name_argument,
-    pairs_option,
     publish_option,
     retries_option,
     run_timeout_option,
+    runtime_variables_option,
     tool_retries_option,
     verb,
     wait_option,
@@ -44,12 +46,10 @@ from cli.verbs import (
 @run_timeout_option
 @retries_option
 @tool_retries_option
-@pairs_option("--label", "labels", "Choose a backend, or mark the run.")
-@click.option("--lock", "locks", multiple=True, help="Hold this lock beside those of the tool's entry. Repeatable.")
+@label_option
+@lock_option
 @click.option("--manual", is_flag=True, help="Print the run's id and let it wait for `maoctl run start`.")
-@click.option(
-    "--runtime-variables", is_flag=True, help="Replace %%SUBMITTER%%, %%WEBHOOKID%% and %%RUNID%% in command and --env."
-)
+@runtime_variables_option
 @key_option
 @click.option("--detach", is_flag=True, help="Print the run's id and do not wait.")
 @wait_option
@@ -59,10 +59,7 @@ def run(
     session: Session,
     name: str,
     description: str | None,
-    labels: dict[str, str],
-    locks: tuple[str, ...],
     manual: bool,
-    runtime_variables: bool,
     key: str | None,
     detach: bool,
     timeout_seconds: int | None,
@@ -76,9 +73,8 @@ def run(
     Exit status: 0 the run succeeded, 5 it failed or was stopped, 6 it shows a spike (with --fail-on-spike), 7 its
     end is in doubt, 8 it is not over after --timeout.
     """
-    wishes = {"labels": labels, "locks": list(locks) or None, "manualStart": manual or None}
-    more = {"runtimeVariables": runtime_variables or None, "description": description}
-    run_id = session.server.run_tool(name, run_parameters(**parameters) | given(wishes | more), key)
+    wishes = given({"manualStart": manual or None, "description": description})
+    run_id = session.server.run_tool(name, run_parameters(**parameters) | wishes, key)
     if detach or manual:
         session.printer.message(str(run_id), {"runId": run_id})
         return Exit.DONE

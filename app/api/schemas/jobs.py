@@ -13,7 +13,7 @@ from marshmallow import fields, validate
 from app.api.pages import instant
 from app.api.schemas import limits
 from app.api.schemas.base import CamelSchema, Cursor, Instant, Whole, obeys, page_schema, page_size
-from app.api.schemas.runs import Parameters
+from app.api.schemas.runs import Wishes
 from app.clock import utc_now
 from app.models.job import FiringOutcome, Job, MisfirePolicy, OverlapPolicy
 from app.services.occurrences import CRONTAB_LENGTH
@@ -67,7 +67,7 @@ class JobChange(Timing):
     overlap = fields.String(
         validate=validate.OneOf(OVERLAPS), metadata={"description": "What to do while the run before is not over."}
     )
-    parameters = fields.Nested(Parameters)
+    parameters = fields.Nested(Wishes)
     description = fields.String(
         validate=obeys(RULES["description"]), metadata={"description": "For people.", **limits.PROSE}
     )
@@ -137,7 +137,7 @@ class JobSchema(CamelSchema):
     catch_up_limit = fields.Integer(allow_none=True)
     overlap = fields.String(allow_none=True, metadata={"enum": [*OVERLAPS, None]})
     jitter_seconds = fields.Integer(allow_none=True)
-    parameters = fields.Nested(Parameters)
+    parameters = fields.Nested(Wishes)
     description = fields.String()
     owner = fields.String()
     submitter = fields.String()

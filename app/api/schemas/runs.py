@@ -69,12 +69,9 @@ class Parameters(CamelSchema):
     )
 
 
-class NewToolRun(Parameters):
-    """How to run a tool now; every key may be left out."""
+class Wishes(Parameters):
+    """The same, with what a new run has beside its tool's entry."""
 
-    description = fields.String(
-        load_default="", validate=obeys(RULES["description"]), metadata={"description": "For people.", **limits.PROSE}
-    )
     labels = fields.Dict(
         keys=fields.String(),
         values=limits.line(),
@@ -89,12 +86,20 @@ class NewToolRun(Parameters):
         validate=obeys(RULES["locks"]),
         metadata={"description": "Locks that the run holds beside those of the entry.", **limits.HELD},
     )
-    manual_start = Flag(
-        attribute="is_manual_start", metadata={"description": "Wait until somebody starts it; files can be uploaded."}
-    )
     runtime_variables = Flag(
         attribute="has_runtime_variables",
         metadata={"description": "Replace %%SUBMITTER%%, %%WEBHOOKID%% and %%RUNID%% in command and env."},
+    )
+
+
+class NewToolRun(Wishes):
+    """How to run a tool now; every key may be left out."""
+
+    description = fields.String(
+        load_default="", validate=obeys(RULES["description"]), metadata={"description": "For people.", **limits.PROSE}
+    )
+    manual_start = Flag(
+        attribute="is_manual_start", metadata={"description": "Wait until somebody starts it; files can be uploaded."}
     )
 
 

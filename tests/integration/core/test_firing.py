@@ -58,6 +58,18 @@ def test_a_due_job_makes_one_run_that_carries_its_instant(
         assert (run.due_at, run.owner, run.tool) == (job.next_run_at, owner.owner, "spike")
 
 
+def test_a_job_hands_its_wishes_on_to_its_runs(
+    service: JobService, clock: FiringService, database: Database, time: Time, owner: Identity
+) -> None:
+    wishes = {"labels": {"season": "autumn"}, "locks": ["site"], "has_runtime_variables": True, "tool_retries": 2}
+    _schedule(service, owner, parameters={**wishes, "command": ["crawl", "%%RUNID%%"]})
+    time.now = START + timedelta(hours=1)
+    clock.fire_due()
+    [run] = runs_of(database)
+    assert run.parameters == {"command": ["crawl", "%%RUNID%%"], "tool_retries": 2}
+    assert (run.labels, run.locks, run.has_runtime_variables) == ({"season": "autumn"}, ["site"], True)
+
+
 def test_three_clocks_at_once_fire_each_instant_once(
     service: JobService, database: Database, time: Time, owner: Identity
 ) -> None:
