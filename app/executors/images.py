@@ -11,6 +11,7 @@ from app.executors.base import StoredImage
 from app.models.run import Cause
 
 _IMAGE_ID = re.compile(r"(sha256:)?[0-9a-f]{64}")
+_FULL = ("no space left on device", "disk quota exceeded")
 _REFUSED = ("unauthorized", "denied", "no basic auth credentials", "authentication required", "forbidden")
 _ABSENT = ("manifest unknown", "not found", "does not exist", "invalid reference format")
 _NOT_REACHED = (
@@ -96,6 +97,11 @@ def not_here(image: str) -> BackendFailed:
 def refusal(image: str, said: str) -> BackendFailed:
     """Say in one sentence why the engine could not fetch ``image``, from what it ``said``."""
     lower = said.lower()
+    if any(words in lower for words in _FULL):
+        return BackendFailed(
+            f"The image '{image}' could not be fetched: the container engine's disk is full.",
+            hint="Free some space; `mao gc --dry-run` shows what nobody needs.",
+        )
     if any(words in lower for words in _REFUSED):
         return missing(
             image,

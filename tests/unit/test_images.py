@@ -50,7 +50,6 @@ def test_an_image_that_no_registry_knows_goes_by_its_id() -> None:
         ("manifest for x:1 not found: manifest unknown: manifest unknown", "no such image"),
         ("Get https://r/v2/: dial tcp: lookup r on 1.2.3.4:53: no such host", "cannot be reached"),
         ("Get https://r/v2/: net/http: TLS handshake timeout", "cannot be reached"),
-        ("write /var/lib/x: no space left on device", "no space left on device"),
     ],
 )
 def test_a_refusal_is_one_sentence_about_the_cause(said: str, words: str) -> None:
@@ -58,6 +57,12 @@ def test_a_refusal_is_one_sentence_about_the_cause(said: str, words: str) -> Non
     assert error.cause == Cause.IMAGE_MISSING
     assert "group/x:1" in error.message
     assert words in error.message
+
+
+def test_a_full_disk_is_no_fault_of_the_image() -> None:
+    error = refusal("group/x:1", "write /var/lib/x: no space left on device")
+    assert (error.cause, "group/x:1" in error.message) == (Cause.BACKEND_ERROR, True)
+    assert "disk is full" in error.message
 
 
 @pytest.mark.parametrize(

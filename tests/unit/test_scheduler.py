@@ -56,6 +56,13 @@ def test_a_clock_that_was_not_started_starts_no_thread() -> None:
     assert threading.active_count() == before
 
 
+def test_a_tick_that_is_to_wait_first_does_so(start: Callable[..., Clock]) -> None:
+    patient, eager = Counter(), Counter()
+    start([Tick("mao.patient", 0.01, patient, first_after_seconds=3600.0), Tick("mao.eager", 0.01, eager)])
+    assert eager.reached_three.wait(PATIENCE_SECONDS)
+    assert patient.calls == 0
+
+
 @pytest.mark.parametrize("error", [DatabaseDown("PostgreSQL does not answer."), RuntimeError("a defect")])
 def test_a_tick_that_fails_comes_again(start: Callable[..., Clock], error: Exception) -> None:
     work = Counter(error)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -18,7 +19,10 @@ from app.executors.docker import DockerExecutor
 from app.executors.process import ProcessExecutor
 from app.models.run import RunStatus
 from app.repositories.clone_locks import CloneLocks
+from app.services.agent_context import AgentContext
+from app.services.cleaning import Cleaner
 from app.services.garbage import Premises
+from app.services.retention import RetentionService
 from app.settings import Docker, Settings
 from tests.integration.core.conftest import add_run
 from tests.integration.core.premises import collected_from, execute, found_in, premises_of
@@ -169,3 +173,28 @@ def test_the_audit_log_says_what_was_removed(premises: Premises) -> None:
     with premises.database.transaction() as session:
         noted = list(map(tuple, session.execute(text("select actor, action, target, result from audit_log"))))
     assert noted == [("olga", "gc.file", "8", "done")]
+
+
+def test_the_agents_rounds_remove_what_has_had_its_time_and_garbage(premises: Premises) -> None:
+    run_id = _run(premises, RunStatus.SUCCEEDED)
+    execute(premises.database, "update runs set defined_at = '2001-01-01', ended_at = '2001-01-01'")
+    stray = _aged(premises.settings.working_environment.filesdir / "8")
+    context = AgentContext(
+        settings=premises.settings,
+        database=premises.database,
+        registry=premises.registry,
+        workdirs=premises.workdirs,
+        executors=premises.executors,
+        installation=premises.installation,
+        webhook_key="",
+        epoch=1,
+        lost=threading.Event(),
+    )
+    context.lost.set()
+    retention = RetentionService(premises.database, premises.settings.retention, premises.files.remove)
+    cleaner = Cleaner(context, retention)
+    cleaner.remove_expired()
+    cleaner.collect_garbage()
+    with premises.database.transaction() as session:
+        assert session.scalar(text("select count(*) from runs where id = :id"), {"id": run_id}) == 0
+    assert not stray.exists()
