@@ -10,6 +10,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 
 from app import log
 from app.api import auditing
+from app.api.inputs import WatchInputs
 from app.api.uploads import most_bytes
 from app.errors import Invalid, NotFound
 
@@ -18,6 +19,7 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 def install(app: Flask) -> None:
     """Put the guard in front of all views. The order matters: first a request id, for every log line and answer."""
+    app.wsgi_app = WatchInputs(app.wsgi_app)  # type: ignore[method-assign]
     app.before_request(_begin)
     app.before_request(auditing.admit)
     app.before_request(auditing.begin)

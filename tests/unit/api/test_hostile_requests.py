@@ -132,6 +132,19 @@ def test_a_body_in_chunks_is_measured_too(owner: FlaskClient) -> None:
     assert "more than" in answer.get_json()["message"]
 
 
+class Broken(io.BytesIO):
+    """The server's error about a chunk that is none."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        raise LookupError("no chunk")
+
+
+def test_a_body_that_breaks_off_is_the_clients_fault(owner: FlaskClient) -> None:
+    chunked = {"wsgi.input_terminated": True, "HTTP_TRANSFER_ENCODING": "chunked"}
+    answer = owner.post("/api/tools", input_stream=Broken(), content_type="application/json", environ_overrides=chunked)
+    assert answer.status_code == 400
+
+
 @pytest.mark.parametrize(
     "media_type", ["text/plain", "application/x-www-form-urlencoded", "application/json; charset=latin-1"]
 )
