@@ -5,8 +5,7 @@ from __future__ import annotations
 import logging
 import select
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 
 import psycopg2
 import psycopg2.extensions
@@ -101,26 +100,20 @@ class RunChanges:
         self._waiting: dict[int, list[threading.Event]] = {}
         self._thread: threading.Thread | None = None
 
-    @property
-    def is_crowded(self) -> bool:
-        """Tell whether so many wait that the next one should ask again instead."""
-        with self._lock:
-            return self._count() >= self._most_waiting
-
-    @contextmanager
-    def subscribe(self, run_id: int) -> Iterator[threading.Event]:
-        """Give an event that is set when the run becomes final (or when it may have, unseen by us)."""
-        with self._lock:
-            event = self._added(run_id)
-        try:
-            yield event
-        finally:
-            self.leave(run_id, event)
-
     def take_place(self, run_id: int) -> threading.Event | None:
-        """Give an event like ``subscribe``, to be given back by ``leave``, or None where no more may wait."""
+        """Give an event that is set when the run becomes final (or when it may have, unseen by us).
+
+        It is to be given back by ``leave``. None where no more may wait.
+        """
         with self._lock:
-            return self._added(run_id) if self._count() < self._most_waiting else None
+            if sum(len(events) for events in self._waiting.values()) >= self._most_waiting:
+                return None
+            event = threading.Event()
+            self._waiting.setdefault(run_id, []).append(event)
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._listen, name="run-changes", daemon=True)
+                self._thread.start()
+            return event
 
     def leave(self, run_id: int, event: threading.Event) -> None:
         """Give an event back; doing it twice is no error."""
@@ -130,17 +123,6 @@ class RunChanges:
                 waiting.remove(event)
             if not waiting:
                 self._waiting.pop(run_id, None)
-
-    def _count(self) -> int:
-        return sum(len(events) for events in self._waiting.values())
-
-    def _added(self, run_id: int) -> threading.Event:
-        event = threading.Event()
-        self._waiting.setdefault(run_id, []).append(event)
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._listen, name="run-changes", daemon=True)
-            self._thread.start()
-        return event
 
     def _listen(self) -> None:
         while True:

@@ -19,7 +19,6 @@ from app.repositories.run_search import Position, RunFilter, search
 from app.repositories.runs import RunRepository
 
 _POLL_SECONDS = 2.0
-_CROWDED_SECONDS = 0.5
 UNCLAIMED = "agent: no agent has taken it yet"
 
 
@@ -60,11 +59,12 @@ class RunService:
             return search(session, RunFilter(**asked), after=after, limit=limit)
 
     def wait(self, identity: Identity, run_id: int, timeout_seconds: float) -> Run:
-        """Give the run as soon as it is final, or as it is when the time is over (sooner where too many wait)."""
-        if self._changes.is_crowded:
-            timeout_seconds = min(timeout_seconds, _CROWDED_SECONDS)
+        """Give the run as soon as it is final, or as it is when the time is over; at once where too many wait."""
+        changed = self._changes.take_place(run_id)
+        if changed is None:
+            return self.get(identity, run_id)
         deadline = time.monotonic() + timeout_seconds
-        with self._changes.subscribe(run_id) as changed:
+        try:
             while True:
                 run = self.get(identity, run_id)
                 left = deadline - time.monotonic()
@@ -72,6 +72,8 @@ class RunService:
                     return run
                 changed.wait(min(left, _POLL_SECONDS))
                 changed.clear()
+        finally:
+            self._changes.leave(run_id, changed)
 
     def stop(self, identity: Identity, run_id: int, *, is_forced: bool = False) -> Run:
         """Stop a run: at once where it has not begun, else by asking the agent; give the run as it is then.

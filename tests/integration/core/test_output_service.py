@@ -18,6 +18,7 @@ from app.repositories.run_queue import Capacity, RunQueue
 from app.repositories.runs import RunRepository
 from app.services import outputs as module
 from app.services.outputs import Cut, End, OutputService, Piece
+from app.services.runs import RunService
 from tests.integration.core.conftest import add_run
 
 
@@ -188,14 +189,17 @@ def test_a_database_that_is_away_for_a_moment_ends_no_stream(
 def test_streams_and_waits_share_the_places_and_give_them_back(
     database: Database, service: OutputService, changes: RunChanges, run_id: int, owner: Identity
 ) -> None:
-    with changes.subscribe(run_id):
-        stream = service.follow(owner, run_id, 0)
-        assert changes.is_crowded
-        with pytest.raises(Busy):
-            service.follow(owner, run_id, 0)
+    runs = RunService(database, changes)
+    streams = [service.follow(owner, run_id, 0) for _ in range(2)]
+    with pytest.raises(Busy):
+        service.follow(owner, run_id, 0)
+    # No place is left, so this comes back at once, however long it would have waited.
+    assert runs.wait(owner, run_id, 3600.0).status == RunStatus.PENDING_SUBMIT
+    for stream in streams:
         stream.close()
         stream.close()
-        assert not changes.is_crowded
+    assert runs.wait(owner, run_id, 0.0).status == RunStatus.PENDING_SUBMIT
+    for _ in range(3):
         service.follow(owner, run_id, 0).close()
 
 
