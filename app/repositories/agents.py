@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from app import __version__
 from app.clock import utc_now
+from app.errors import Superseded
 from app.models.agent import Agent, Installation
 
 
@@ -39,6 +40,16 @@ class AgentRepository:
             .where(Agent.node == node, Agent.epoch == epoch)
             .values(seen_at=utc_now(), ticks=ticks, systems=systems)
         )
+
+    def hold_term(self, node: str, epoch: int) -> None:
+        """Keep a new term of office from beginning before this transaction ends.
+
+        Raises:
+            Superseded: one has begun already.
+        """
+        query = select(Agent.node).where(Agent.node == node, Agent.epoch == epoch).with_for_update(read=True)
+        if self._session.scalar(query) is None:
+            raise Superseded("Another agent has taken over this node.")
 
     def find(self, node: str) -> Agent | None:
         """Give the row of a node's agent, or None where it never had one."""

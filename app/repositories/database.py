@@ -27,6 +27,8 @@ _BROKEN_CONSTRAINTS: dict[str, MaoError] = {
     "pk_run_output": AlreadyExists("These bytes of output are stored already."),
     "uq_firings_job_id_due_at": AlreadyExists("This instant has fired already."),
 }
+_IN_EACH_OTHERS_WAY = ("40001", "40P01", "55P03")
+"""What PostgreSQL calls a serialization failure, a deadlock, and a lock that was not to be had in time."""
 _MIGRATION_LOCK = 0x4D414F01
 _NAME_BYTES = 63
 _MIGRATION_STEP_SECONDS = 60.0
@@ -141,6 +143,8 @@ def _translated() -> Iterator[None]:
     except DataError as error:
         raise Invalid("A value does not fit where it is to be stored.") from error
     except (DBAPIError, PoolTimeout) as error:
+        if getattr(getattr(error, "orig", None), "pgcode", None) in _IN_EACH_OTHERS_WAY:
+            raise DatabaseDown("PostgreSQL is busy with another change of the same.", hint="Try again.") from error
         raise DatabaseDown("PostgreSQL does not answer.", hint="It is tried again; see the server's log.") from error
 
 

@@ -113,10 +113,15 @@ _HOLDINGS = (
     .order_by(Run.id)
 )
 _EXPLAIN = text("""
-    update runs set waiting_for = given.reason
-      from unnest(cast(:ids as bigint[]), cast(:reasons as varchar[])) as given (id, reason)
-     where runs.id = given.id and status = 'WAITING_LOCKS' and lock_token is null
-       and waiting_for is distinct from given.reason
+    with changed as (
+        -- In the order of their numbers, as everybody takes several runs; one that somebody has is left for next time.
+        select runs.id, given.reason
+          from unnest(cast(:ids as bigint[]), cast(:reasons as varchar[])) as given (id, reason)
+          join runs on runs.id = given.id
+         where status = 'WAITING_LOCKS' and lock_token is null and waiting_for is distinct from given.reason
+         order by runs.id for update of runs skip locked
+    )
+    update runs set waiting_for = changed.reason from changed where runs.id = changed.id
 """)
 _WARN = text("""
     update runs set warnings = warnings || jsonb_build_array(cast(:warning as text))

@@ -224,7 +224,11 @@ _EXPLAIN = text("""
         left join of_owner on of_owner.owner = r.owner
         left join of_backend on of_backend.backend = r.backend
         where r.status = 'WAITING_LOCKS' and r.ended_at is null order by r.id limit 1000
+    ), changed as (
+        -- In the order of their numbers, as everybody takes several runs; one that somebody has is left for next time.
+        select r.id, explained.reason from runs r join explained on explained.id = r.id
+         where r.status = 'WAITING_LOCKS' and r.waiting_for is distinct from explained.reason
+         order by r.id for update of r skip locked
     )
-    update runs set waiting_for = explained.reason from explained
-     where runs.id = explained.id and runs.status = 'WAITING_LOCKS' and waiting_for is distinct from explained.reason
+    update runs set waiting_for = changed.reason from changed where runs.id = changed.id
 """)

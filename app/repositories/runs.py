@@ -105,11 +105,11 @@ class RunRepository:
         self._session.execute(select(func.pg_notify(RUN_CHANNEL, f"{run_id}:{status}")))
 
     def adopt(self, epoch: int) -> Sequence[int]:
-        """Make every live run the property of ``epoch``; give their numbers."""
+        """Make every live run the property of ``epoch``; give the numbers of those that were not yet."""
         return list(
             self._session.scalars(
                 update(Run)
-                .where(Run.status.in_(HELD), Run.ended_at.is_(None))
+                .where(Run.status.in_(HELD), Run.ended_at.is_(None), Run.agent_epoch.is_distinct_from(epoch))
                 .values(agent_epoch=epoch)
                 .returning(Run.id)
             )

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from app.errors import DatabaseDown, MaoError, Unavailable, WrongState
 from app.models.run import FINAL, Cause, Run, RunStatus
+from app.repositories.agents import AgentRepository
 from app.repositories.run_queue import RunQueue
 from app.repositories.runs import RunRepository
 from app.services.agent_context import AgentContext
@@ -56,13 +57,20 @@ class Dispatcher:
             self._plan(run)
 
     def tend(self) -> None:
-        """Stop what is to be stopped, say what waiting runs wait for, and pick up runs that nobody looks after."""
+        """Stop what is to be stopped, say what waiting runs wait for, and pick up runs that nobody looks after.
+
+        Raises:
+            Superseded: another agent has taken over.
+        """
         for supervision in list(self._supervisions.values()):
             supervision.tend()
         capacity = capacity_of(self._context)
         with self._context.database.transaction() as session:
+            AgentRepository(session).hold_term(self._context.node, self._context.epoch)
             RunQueue(session).explain_waiting(capacity)
-            held = RunRepository(session).held()
+            runs = RunRepository(session)
+            runs.adopt(self._context.epoch)
+            held = runs.held()
         for run_id in held:
             if run_id not in self._supervisions:
                 self._supervise(run_id)
@@ -87,6 +95,7 @@ class Dispatcher:
         capacity = capacity_of(self._context)
         # A claim that is forgotten is made again, with the same number of the attempt, so the same container's name.
         with self._context.database.repeatable_transaction() as session:
+            AgentRepository(session).hold_term(self._context.node, self._context.epoch)
             queue = RunQueue(session)
             claimed = queue.claim(node=self._context.node, epoch=self._context.epoch, capacity=capacity)
             return claimed, queue.has_unplanned()

@@ -20,6 +20,7 @@ from app.errors import (
     Conflict,
     DatabaseDown,
     Invalid,
+    MaoError,
     RemoteDown,
     StorageFull,
     Unavailable,
@@ -47,6 +48,7 @@ _RETRY_SECONDS = 1.0
 _REREAD_SECONDS = 0.1
 _WAIT_SECONDS = 5.0
 _MOST_FAILURES = 5
+_MOST_STOPPERS = 2
 
 
 class Supervision:
@@ -64,18 +66,22 @@ class Supervision:
         self._buffer: OutputBuffer | None = None
         self._deadline: datetime | None = None
         self._is_stop_asked = False
-        self._stopper: threading.Thread | None = None
+        self._stoppers: list[threading.Thread] = []
 
     def ask_stop(self) -> None:
         """Stop the run, because somebody wants that; asked again, it may be with more force. Never blocks."""
-        self._is_stop_asked = False
-        self._stopper = threading.Thread(target=self._stop, name=f"stop-{self.run_id}", daemon=True)
-        self._stopper.start()
+        self._stoppers = [stopper for stopper in self._stoppers if stopper.is_alive()]
+        # One may be polite and one forced; whoever asks a third time is heard when one of them is done.
+        self._is_stop_asked = len(self._stoppers) >= _MOST_STOPPERS
+        if not self._is_stop_asked:
+            stopper = threading.Thread(target=self._stop, name=f"stop-{self.run_id}", daemon=True)
+            self._stoppers.append(stopper)
+            stopper.start()
 
     def tend(self) -> None:
         """Stop the run where its time is over, or where a stop that was asked for did not come through yet."""
         is_late = self._deadline is not None and utc_now() >= self._deadline
-        is_stopping = self._stopper is not None and self._stopper.is_alive()
+        is_stopping = any(stopper.is_alive() for stopper in self._stoppers)
         if (self._is_stop_asked or is_late) and not is_stopping:
             self.ask_stop()
 
@@ -297,7 +303,7 @@ class Supervision:
             if run.handle and run.ended_at is None:
                 mode = StopMode.FORCE if run.is_stop_forced else StopMode.GRACE
                 self._executor(run).stop(run.handle, mode, self._context.settings.limits.stop_grace_seconds)
-        except Unavailable as error:
+        except MaoError as error:
             log.warning("The run could not be stopped yet: %s", error.message)
             self._is_stop_asked = True
 

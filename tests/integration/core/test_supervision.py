@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from app.errors import BackendFailed, DockerDown, NotFound, RegistryDown
+from app.errors import BackendFailed, DockerDown, NotFound, RegistryDown, Superseded
 from app.executors.base import Phase
 from app.models.run import FINAL, RunStatus
 from app.repositories.outputs import OutputRepository
@@ -267,7 +267,7 @@ class Planner:
     def __init__(self) -> None:
         self.is_down = False
 
-    def plan(self, tool_name: str, labels: dict[str, str] | None = None) -> dict[str, object]:
+    def plan(self, tool_name: str, labels: dict[str, str], locks: list[str]) -> dict[str, object]:
         if self.is_down:
             raise RegistryDown("etcd does not answer.")
         if tool_name == "broken":
@@ -304,3 +304,67 @@ def test_while_the_registry_is_down_a_run_of_a_job_waits(world: World) -> None:
     dispatcher.plan()
     dispatcher.step()
     assert world.until(run_id, *FINAL).status == "SUCCEEDED"
+
+
+def test_an_agent_whose_term_is_over_claims_nothing(world: World) -> None:
+    _, former = world.begin()
+    _, leading = world.begin()
+    run_id = world.add()
+    with pytest.raises(Superseded):
+        former.step()
+    assert world.row(run_id).status == RunStatus.WAITING_LOCKS
+    leading.step()
+    assert world.until(run_id, RunStatus.SUCCEEDED).attempt == 1
+
+
+def test_a_live_run_that_belongs_to_no_living_term_is_adopted(world: World) -> None:
+    world.backend.is_slow = True
+    _, dispatcher = world.begin()
+    run_id = world.add()
+    dispatcher.step()
+    world.until(run_id, RunStatus.RUNNING)
+    _, leading = world.begin()
+    leading.tend()
+    (handle,) = world.backend.things
+    world.backend.end(handle, 0)
+    assert world.until(run_id, RunStatus.SUCCEEDED).attempt == 1
+
+
+def test_who_asks_for_a_stop_again_and_again_makes_no_more_than_two_at_once(world: World) -> None:
+    world.backend.is_slow = True
+    _, dispatcher = world.begin()
+    run_id = world.add()
+    dispatcher.step()
+    world.until(run_id, RunStatus.RUNNING)
+    going_on = threading.Event()
+
+    def linger(name: str) -> None:
+        if name == "stop":
+            going_on.wait(10)
+
+    world.rules.append(linger)
+    world.stop(run_id)
+    for _ in range(50):
+        dispatcher.told(f"{run_id}:{RunStatus.ABORTING}")
+    assert sum(thread.name == f"stop-{run_id}" for thread in threading.enumerate()) <= 2
+    going_on.set()
+    assert world.until(run_id, RunStatus.ABORTED, tend=dispatcher).cause == "cancelled"
+
+
+def test_a_stop_that_the_backend_refused_is_tried_again(world: World) -> None:
+    world.backend.is_slow = True
+    _, dispatcher = world.begin()
+    run_id = world.add()
+    dispatcher.step()
+    world.until(run_id, RunStatus.RUNNING)
+    refusals = iter([BackendFailed("The engine refuses.")])
+
+    def refuse_once(name: str) -> None:
+        if name == "stop" and (refusal := next(refusals, None)):
+            raise refusal
+
+    world.rules.append(refuse_once)
+    world.stop(run_id)
+    dispatcher.told(f"{run_id}:{RunStatus.ABORTING}")
+    assert world.until(run_id, RunStatus.ABORTED, tend=dispatcher).cause == "cancelled"
+    assert world.calls.count("stop") >= 2
