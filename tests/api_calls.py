@@ -18,7 +18,7 @@ TOOL = {
     "code_repo": "https://git.example.org/code/spike",
     "artefact": "",
 }
-_PLACES = {"name": "spike", "run_id": "1", "job_id": "spike", "identifier": "laptop"}
+PLACES = {"name": "spike", "run_id": "1", "job_id": "spike", "identifier": "laptop"}
 _BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("post", "/api/tools"): TOOL,
     ("put", "/api/tools/{name}"): TOOL,
@@ -48,7 +48,7 @@ class Operation:
 
     def path(self, **given: str) -> str:
         """Give the address, with what is not given filled in."""
-        known = {**_PLACES, **({"name": "series"} if "/datasets/" in self.template else {}), **given}
+        known = {**PLACES, **({"name": "series"} if "/datasets/" in self.template else {}), **given}
         return self.template.format(**{place: known.get(place, "1") for place in self.places})
 
     def json(self) -> Any:

@@ -31,6 +31,12 @@ from app.models.token import Permission
 blueprint = Blueprint("runs", __name__, url_prefix="/api/runs", description="Runs of tools.")
 READERS = (Permission.JOB_RUN_READ, Permission.JOB_RUN_READ_ANY)
 EXAMPLE = {"jobSpec": {"tool": "spike", "publish": "none"}}
+OUTPUT_FORMS = {
+    "text/plain": {"schema": {"type": "string", "format": "binary"}},
+    "text/event-stream": {
+        "schema": {"type": "object", "properties": {word: {"type": "string"} for word in ("id", "event", "data")}}
+    },
+}
 OUTPUT_HEADERS = {
     "X-Next-Offset": {"description": "Where to read on.", "schema": {"type": "integer"}},
     "X-Cut": {
@@ -101,7 +107,8 @@ def wait_for_run(query: dict[str, Any], run_id: int) -> Any:
 @blueprint.route("/<row:run_id>/output.txt")
 @requires(Permission.JOB_RUN_OUTPUT)
 @blueprint.arguments(OutputQuery, location="query")
-@blueprint.response(200, {"type": "string", "format": "binary"}, content_type="text/plain", headers=OUTPUT_HEADERS)
+@blueprint.response(200, headers=OUTPUT_HEADERS)
+@blueprint.doc(responses={"200": {"content": OUTPUT_FORMS}})
 @blueprint.alt_response(206, content_type="text/plain", description="The part that Range asked for.", success=True)
 @blueprint.alt_response(404, "NOT_FOUND")
 @blueprint.alt_response(410, "GONE")
