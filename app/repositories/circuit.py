@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from app.errors import DatabaseDown
 from app.repositories.deadlines import ASK_SECONDS, DeadlinePassed
@@ -34,13 +35,22 @@ class Circuit:
             DatabaseDown: the server let somebody wait in vain a moment ago.
         """
         self._enter()
+        has_waited_in_vain: bool | None = None
         try:
             yield
-        except DBAPIError as error:
-            self._note(has_waited_in_vain=isinstance(error.orig, DeadlinePassed))
+            has_waited_in_vain = False
+        except (DatabaseDown, PoolTimeout):
+            # Refused before the server was asked, which says nothing about it.
             raise
-        else:
-            self._note(has_waited_in_vain=False)
+        except DBAPIError as error:
+            has_waited_in_vain = isinstance(error.orig, DeadlinePassed)
+            raise
+        except Exception:
+            # Whatever forbade the work, the server had answered: nobody else is to wait because of it.
+            has_waited_in_vain = False
+            raise
+        finally:
+            self._note(has_waited_in_vain)
 
     def _enter(self) -> None:
         with self._lock:
@@ -52,6 +62,11 @@ class Circuit:
             # Whoever comes here tries for all; the next one tries only when this one should have come back.
             self._closed_until = now + _TRIAL_SECONDS
 
-    def _note(self, *, has_waited_in_vain: bool) -> None:
+    def _note(self, has_waited_in_vain: bool | None) -> None:
+        """Note what is known of the server now; None says nothing new, and only ends a trial."""
         with self._lock:
-            self._closed_until = time.monotonic() + REST_SECONDS if has_waited_in_vain else None
+            rested_at = time.monotonic() + REST_SECONDS
+            if has_waited_in_vain is not None:
+                self._closed_until = rested_at if has_waited_in_vain else None
+            elif self._closed_until is not None:
+                self._closed_until = min(self._closed_until, rested_at)

@@ -12,7 +12,7 @@ from contextlib import ExitStack
 import pytest
 from sqlalchemy import text
 
-from app.errors import DatabaseDown
+from app.errors import DatabaseDown, Unauthenticated
 from app.repositories.database import Database
 from app.repositories.deadlines import ASK_SECONDS, GRACE_SECONDS
 from app.repositories.listener import Channel
@@ -181,3 +181,25 @@ class TestChannel:
         with pytest.raises(DatabaseDown):
             while True:
                 channel.wait(5)
+
+
+def test_who_is_refused_by_name_shows_all_the_same_that_the_server_is_back(database: Database, proxy: TcpProxy) -> None:
+    def refuse() -> None:
+        with database.transaction() as session:
+            session.execute(text("select 1"))
+            raise Unauthenticated("Nobody has this token.")
+
+    proxy.swallow()
+    seconds_until_down(database.ping)
+    proxy.mend()
+    deadline = time.monotonic() + 3 * ASK_SECONDS
+    while time.monotonic() < deadline:
+        try:
+            refuse()
+        except DatabaseDown:
+            time.sleep(0.1)
+        except Unauthenticated:
+            break
+    assert database.ping()
+    with pytest.raises(Unauthenticated):
+        refuse()
