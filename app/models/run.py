@@ -98,8 +98,9 @@ class Run(Base):
 
     ``parent_id`` is the first run of a chain of resubmissions. ``not_before`` holds a waiting run back (a pause between
     attempts, a job's jitter). ``locks`` are keys in etcd that the run needs while it is held, ``lock_token`` their
-    fencing token and ``lock_lease`` the lease that keeps them. ``output_base`` is the number of the byte with which the
-    present attempt's output begins. ``output_removed_at`` says when retention took the output away.
+    fencing token and ``lock_lease`` the lease that keeps them; a waiting run is claimed with them before
+    ``lock_valid_until`` only, by the database's clock. ``output_base`` is the number of the byte with which the present
+    attempt's output begins. ``output_removed_at`` says when retention took the output away.
     """
 
     __tablename__ = "runs"
@@ -149,6 +150,7 @@ class Run(Base):
     locks: Mapped[list[str]] = mapped_column(server_default="[]")
     lock_token: Mapped[int | None] = mapped_column(BigInteger)
     lock_lease: Mapped[int | None] = mapped_column(BigInteger)
+    lock_valid_until: Mapped[datetime | None]
     not_before: Mapped[datetime | None]
     defined_at: Mapped[datetime]
     submitted_at: Mapped[datetime | None]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
-from sqlalchemy import select, text, update
+from sqlalchemy import func, select, text, update
 from sqlalchemy.orm import Session
 
 from app.models.agent import Agent
@@ -52,8 +53,28 @@ class RunLockRepository:
             for run_id, status, keys, token, lease in self._session.execute(_HOLDINGS)
         ]
 
-    def note_taken(self, run_id: int, lease: Lease, *, node: str, epoch: int) -> bool:
-        """Note that a waiting run has its locks, and wake the dispatcher.
+    def now(self) -> datetime:
+        """Give the time by the database's clock."""
+        return self._session.execute(select(func.clock_timestamp())).scalar_one()
+
+    def forget_waiting(self) -> None:
+        """Let all runs that have locks and were not claimed take them anew: nobody knows how old the leases are."""
+        self._session.execute(
+            update(Run)
+            .where(Run.status == RunStatus.WAITING_LOCKS, Run.lock_lease.is_not(None), Run.lock_token.is_not(None))
+            .values(lock_token=None, lock_lease=None)
+        )
+
+    def note_renewed(self, leases: Collection[int], valid_until: datetime) -> None:
+        """Note until when the runs with these leases may be claimed with their locks."""
+        self._session.execute(
+            update(Run)
+            .where(Run.status == RunStatus.WAITING_LOCKS, Run.lock_lease.in_(leases))
+            .values(lock_valid_until=valid_until)
+        )
+
+    def note_taken(self, run_id: int, lease: Lease, valid_until: datetime, *, node: str, epoch: int) -> bool:
+        """Note that a waiting run has its locks and may be claimed until ``valid_until``, and wake the dispatcher.
 
         Nothing changes, and False is given, where the run waits no more or the epoch's term of office is over.
         """
@@ -69,7 +90,12 @@ class RunLockRepository:
                 Run.lock_token.is_(None),
                 Run.lock_lease.is_(None),
             )
-            .values(lock_token=lease.token, lock_lease=lease.id, waiting_for="agent: it begins in a moment")
+            .values(
+                lock_token=lease.token,
+                lock_lease=lease.id,
+                lock_valid_until=valid_until,
+                waiting_for="agent: it begins in a moment",
+            )
         )
         is_noted = self._session.execute(statement.returning(Run.id)).first() is not None
         if is_noted:

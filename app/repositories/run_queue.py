@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import ARRAY, String, any_, bindparam, func, or_, select, text
+from sqlalchemy import ARRAY, String, and_, any_, bindparam, func, or_, select, text
 from sqlalchemy.orm import Session, aliased
 
 from app.models.clone import BUSY, Clone
@@ -161,9 +161,14 @@ _COULD_BEGIN = (
     .where(_earlier.job_id == Run.job_id, _earlier.id < Run.id, _earlier.ended_at.is_(None))
     .exists(),
 )
+# A lease may be over although the row has it: whoever renews it was dead, frozen or cut off for too long.
+_HAS_ITS_LOCKS = or_(
+    func.jsonb_array_length(Run.locks) == 0,
+    and_(Run.lock_token.is_not(None), Run.lock_valid_until > func.clock_timestamp()),
+)
 _QUEUE = (
     select(Run)
-    .where(*_COULD_BEGIN, or_(func.jsonb_array_length(Run.locks) == 0, Run.lock_token.is_not(None)))
+    .where(*_COULD_BEGIN, _HAS_ITS_LOCKS)
     .order_by(Run.id)
     .limit(bindparam("limit"))
     .with_for_update(skip_locked=True, of=Run)

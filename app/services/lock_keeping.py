@@ -10,6 +10,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
 
 from app.clock import utc_now
 from app.errors import RegistryDown
@@ -24,6 +25,7 @@ log = logging.getLogger(__name__)
 _LONGEST_PAUSE_SECONDS = 2.0
 _SHORTEST_PAUSE_SECONDS = 0.5
 _RENEWALS_A_LEASE = 4
+_TRUSTED_PART = 2
 
 
 class LockKeeper:
@@ -80,12 +82,14 @@ class LockKeeper:
                 return
             holdings = runs.holdings()
             wanting, room = RunQueue(session).wanting_locks(capacity)
+            # Asked before etcd is: however long we stand still after that, a lease is not believed to be younger.
+            valid_until = runs.now() + timedelta(seconds=self._lease_seconds / _TRUSTED_PART)
         self.has_waiting = bool(wanting)
         needed = self._needed(holdings)
         try:
             self._give_back([holding for holding in holdings if holding not in needed])
-            self._renew(needed)
-            self._taker.take(wanting, room)
+            self._renew(needed, valid_until)
+            self._taker.take(wanting, room, valid_until)
         except RegistryDown:
             self._taker.explain_outage(wanting)
             raise
@@ -112,18 +116,26 @@ class LockKeeper:
             self._locks.give_back(lease)
             self._left_over.discard(lease)
 
-    def _renew(self, holdings: Sequence[Holding]) -> None:
+    def _renew(self, holdings: Sequence[Holding], valid_until: datetime) -> None:
         """Keep the leases for another while, where it is time for that, and see which locks are lost."""
         now = time.monotonic()
         if self._renewed_at is not None and now - self._renewed_at < self._lease_seconds / _RENEWALS_A_LEASE:
             return
         kept = {holding.lease for holding in holdings if self._locks.renew(holding.lease)}
+        ready = {holding.lease for holding in holdings if holding.is_ready}
         held = self._locks.held() if holdings else {}
         for holding in holdings:
             lost = [key for key in holding.keys if key not in held or held[key].lease != holding.lease]
             if lost or holding.lease not in kept:
                 self._lose(holding, lost, is_over=holding.lease not in kept)
+        self._note_renewed(ready & kept, valid_until)
         self._renewed_at = now
+
+    def _note_renewed(self, leases: set[int], valid_until: datetime) -> None:
+        """Let the runs that only wait for a slot be claimed with their locks for another while."""
+        if leases:
+            with self._context.database.transaction() as session:
+                RunLockRepository(session).note_renewed(leases, valid_until)
 
     def _lose(self, holding: Holding, keys: Sequence[str], *, is_over: bool) -> None:
         """Let a run that was not claimed yet take its locks anew; write on any other that it lost them."""

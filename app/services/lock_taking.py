@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 from app.clock import utc_now
 from app.errors import AlreadyExists
@@ -54,8 +55,10 @@ class LockTaker:
         self._context = context
         self._locks = locks
 
-    def take(self, wanting: Sequence[Run], room: int) -> None:
+    def take(self, wanting: Sequence[Run], room: int, valid_until: datetime) -> None:
         """Take the locks of up to ``room`` runs that could begin if they had them; ``wanting`` is oldest first.
+
+        They may be claimed until ``valid_until``.
 
         A run that has to wait is not overtaken by younger ones that want one of its locks: else one that wants several
         might never find all of them free.
@@ -68,7 +71,7 @@ class LockTaker:
             lease = self._found(run, keys, look) or (self._try(run, keys, look) if room > 0 else None)
             if lease is None:
                 look.leave_waiting(run.id, keys)
-            elif self._note(run, lease):
+            elif self._note(run, lease, valid_until):
                 room -= 1
             else:
                 self._locks.give_back(lease.id)
@@ -107,10 +110,10 @@ class LockTaker:
         look.held.update({key: Lock(key, holder, now, lease.token, lease.id) for key in keys})
         return lease
 
-    def _note(self, run: Run, lease: Lease) -> bool:
-        context = self._context
-        with context.database.transaction() as session:
-            return RunLockRepository(session).note_taken(run.id, lease, node=context.node, epoch=context.epoch)
+    def _note(self, run: Run, lease: Lease, valid_until: datetime) -> bool:
+        node, epoch = self._context.node, self._context.epoch
+        with self._context.database.transaction() as session:
+            return RunLockRepository(session).note_taken(run.id, lease, valid_until, node=node, epoch=epoch)
 
     def _explain(self, reasons: Mapping[int, str]) -> None:
         if not reasons:

@@ -19,6 +19,14 @@ TERMS = (
 )
 REPLACED = ("tool", "owner", "job_id")
 """Columns whose indexes ended in the run's number, which is not the order of searches."""
+OWNERS_OF_FIRINGS = """
+    update firings set owner = coalesce(
+        (select owner from runs where runs.id = firings.run_id),
+        (select owner from jobs where jobs.id = firings.job_id and jobs.created_at <= firings.recorded_at),
+        ''
+    )
+"""
+"""Whose the jobs were. What nothing tells of any more is nobody's: only who reaches every job sees it."""
 
 
 def upgrade() -> None:
@@ -65,6 +73,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "idempotency_keys",
+        sa.Column("owner", sa.String(), nullable=False),
         sa.Column("submitter", sa.String(), nullable=False),
         sa.Column("key", sa.String(), nullable=False),
         sa.Column("body_sha256", sa.String(), nullable=False),
@@ -73,7 +82,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(
             ["run_id"], ["runs.id"], name=op.f("fk_idempotency_keys_run_id_runs"), ondelete="CASCADE"
         ),
-        sa.PrimaryKeyConstraint("submitter", "key", name=op.f("pk_idempotency_keys")),
+        sa.PrimaryKeyConstraint("owner", "submitter", "key", name=op.f("pk_idempotency_keys")),
     )
     op.create_index("ix_idempotency_keys_created_at", "idempotency_keys", ["created_at"], unique=False)
     op.create_index("ix_idempotency_keys_run_id", "idempotency_keys", ["run_id"], unique=False)
@@ -107,6 +116,9 @@ def upgrade() -> None:
     )
     op.create_index("ix_run_files_uploaded_at", "run_files", ["uploaded_at"], unique=False)
     op.create_index("uq_run_files_run_id_file_id", "run_files", ["run_id", "file_id"], unique=True)
+    op.add_column("firings", sa.Column("owner", sa.String(), nullable=True))
+    op.execute(sa.text(OWNERS_OF_FIRINGS))
+    op.alter_column("firings", "owner", nullable=False)
     op.add_column("firings", sa.Column("not_before", sa.DateTime(timezone=True), nullable=True))
     op.create_index(
         "ix_firings_not_before",
@@ -139,6 +151,7 @@ def upgrade() -> None:
     )
     op.add_column("runs", sa.Column("lock_token", sa.BigInteger(), nullable=True))
     op.add_column("runs", sa.Column("lock_lease", sa.BigInteger(), nullable=True))
+    op.add_column("runs", sa.Column("lock_valid_until", sa.DateTime(timezone=True), nullable=True))
     op.add_column("runs", sa.Column("not_before", sa.DateTime(timezone=True), nullable=True))
     op.add_column("runs", sa.Column("infrastructure_failures", sa.Integer(), server_default="0", nullable=False))
     op.add_column("runs", sa.Column("tool_failures", sa.Integer(), server_default="0", nullable=False))
@@ -182,6 +195,7 @@ def downgrade() -> None:
     op.drop_column("runs", "tool_failures")
     op.drop_column("runs", "infrastructure_failures")
     op.drop_column("runs", "not_before")
+    op.drop_column("runs", "lock_valid_until")
     op.drop_column("runs", "lock_lease")
     op.drop_column("runs", "lock_token")
     op.drop_column("runs", "locks")
@@ -197,6 +211,7 @@ def downgrade() -> None:
     op.drop_index("ix_firings_recorded_at", table_name="firings")
     op.drop_index("ix_firings_not_before", table_name="firings", postgresql_where=sa.text("not_before is not null"))
     op.drop_column("firings", "not_before")
+    op.drop_column("firings", "owner")
     op.drop_index("uq_run_files_run_id_file_id", table_name="run_files")
     op.drop_index("ix_run_files_uploaded_at", table_name="run_files")
     op.drop_table("run_files")

@@ -105,7 +105,10 @@ def test_a_run_that_wants_locks_begins_with_their_token_only(database: Database)
         RunRepository(session).set(run.id, waiting_for="lock: catalogue held by run 7 on node b")
     assert _reason(database, run, Capacity(4)) == "lock: catalogue held by run 7 on node b"
     with database.transaction() as session:
-        RunRepository(session).set(run.id, lock_token=7)
+        RunRepository(session).set(run.id, lock_token=7, lock_valid_until=utc_now() - timedelta(seconds=1))
+    assert _claim(database, Capacity(4)) == []
+    with database.transaction() as session:
+        RunRepository(session).set(run.id, lock_valid_until=utc_now() + timedelta(minutes=1))
     assert _claim(database, Capacity(4)) == [run.id]
 
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from sqlalchemy import text
 
 from app.errors import RegistryDown
 from app.repositories.etcd import EtcdKv
+from app.services import lock_keeping
 from app.services.lock_taking import OUTAGE
 from tests.integration.core.lock_nodes import LockNode, after, lose_answers
 
@@ -101,3 +105,46 @@ def test_while_etcd_is_down_waiting_runs_say_so(node: LockNode, monkeypatch: pyt
     assert node.row(run_id).waiting_for == OUTAGE
     monkeypatch.undo()
     assert node.serve() == [run_id]
+
+
+def test_a_new_term_never_claims_a_run_with_the_locks_of_an_earlier_one(
+    node: LockNode, other_database_url: str, kv: EtcdKv, tmp_path: Path
+) -> None:
+    other = LockNode(other_database_url, tmp_path, kv, "b")
+    first, second = node.want("a"), other.want("a")
+    node.keeper.tick()
+    # The agent dies before it claims the run, and stays dead until its lease is over.
+    node.locks.give_back(node.lock("a").lease)
+    assert other.serve() == [second]
+    node.renew_term()
+    assert node.claim() == []
+    assert node.serve() == []
+    other.finish(second)
+    other.keeper.tick()
+    assert node.serve() == [first]
+    assert (node.row(first).lock_token or 0) > (other.row(second).lock_token or 0)
+    other.close()
+
+
+def test_an_agent_that_was_frozen_claims_no_run_before_its_lease_is_renewed(
+    node: LockNode, other_database_url: str, kv: EtcdKv, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = LockNode(other_database_url, tmp_path, kv, "b")
+    kept, lost, second = node.want("a"), node.want("b"), other.want("b")
+    node.keeper.tick()
+    stand_still(node)
+    node.locks.give_back(node.lock("b").lease)
+    assert other.serve() == [second]
+    assert node.claim() == []
+    later = SimpleNamespace(monotonic=lambda: time.monotonic() + node.context.settings.limits.lock_seconds / 2)
+    monkeypatch.setattr(lock_keeping, "time", later)
+    assert node.serve() == [kept]
+    assert node.serve() == []
+    assert node.row(lost).waiting_for == f"lock: b held by run {second} on node b"
+    other.close()
+
+
+def stand_still(node: LockNode) -> None:
+    """Let the rows look as they do when a lease was not renewed for longer than it is relied on."""
+    with node.database.transaction() as session:
+        session.execute(text("update runs set lock_valid_until = clock_timestamp()"))
