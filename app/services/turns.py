@@ -101,5 +101,14 @@ def next_turn(job: Job, now: datetime) -> datetime | None:
     return turn_of(job, first_after(job, now - jitter_of(job)))
 
 
+def renewed_turn(job: Job, now: datetime) -> datetime | None:
+    """Give the turn that is pending by the present rules of the job's zone, where it was computed by older ones.
+
+    A job counts from its last change on: no instant before that fires, unless it was pending already.
+    """
+    after, pending = max(now - jitter_of(job), job.updated_at), pending_instant(job)
+    return turn_of(job, first_after(job, after if pending is None else min(after, pending - _BEFORE)))
+
+
 def _schedule(job: Job) -> Schedule:
     return Schedule(job.trigger, job.zone)

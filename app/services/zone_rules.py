@@ -8,7 +8,7 @@ from app.clock import utc_now
 from app.models.job import Job
 from app.repositories.database import Database
 from app.repositories.jobs import JobRepository
-from app.services.turns import next_turn
+from app.services.turns import renewed_turn
 
 log = logging.getLogger(__name__)
 _PAGE = 500
@@ -31,7 +31,7 @@ def apply_zone_rules(database: Database) -> None:
 
 def _apply(job: Job) -> None:
     try:
-        turn = next_turn(job, utc_now())
+        turn = renewed_turn(job, utc_now())
     except Exception:
         log.exception("The schedule of job %s cannot be used; it is paused when its turn comes.", job.id)
         return

@@ -318,3 +318,30 @@ def test_new_rules_of_a_zone_move_what_is_to_come_and_leave_what_is_overdue(
     apply_zone_rules(database)
     found = [service.get(owner, job_id)[0].next_run_at for job_id in ("right", "wrong", "overdue", "gone")]
     assert found == [due_at, due_at, START - HOUR, due_at]
+
+
+def test_new_rules_of_a_zone_let_no_instant_fire_from_before_the_job_was_made(
+    service: JobService, scheduled: Callable[..., Job], clock: FiringService, database: Database, time: Time
+) -> None:
+    time.now = START + timedelta(minutes=5)
+    # The day's instant was 5 minutes ago, and its turn by the jitter would still be to come.
+    made = scheduled(schedule="daily", time_of_day="13:00", zone="Europe/Berlin", jitter_seconds=7200)
+    assert timedelta(minutes=5) < offset_of("spike", 7200)
+    apply_zone_rules(database)
+    time.now = START + 2 * HOUR
+    clock.fire_due()
+    assert runs_of(database) == []
+    with database.transaction() as session:
+        assert JobRepository(session).get("spike").next_run_at == made.next_run_at
+
+
+def test_new_rules_of_a_zone_keep_an_instant_whose_turn_is_still_to_come(
+    service: JobService, scheduled: Callable[..., Job], database: Database, time: Time, owner: Identity
+) -> None:
+    made = scheduled(schedule="daily", time_of_day="14:00", zone="Europe/Berlin", jitter_seconds=7200)
+    time.now = START + HOUR + timedelta(seconds=1)
+    service.change(owner, "spike", {"description": "changed after the instant, before its turn"})
+    apply_zone_rules(database)
+    assert made.next_run_at is not None
+    assert made.next_run_at > time.now
+    assert service.get(owner, "spike")[0].next_run_at == made.next_run_at
