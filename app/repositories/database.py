@@ -20,7 +20,7 @@ from app.errors import AlreadyExists, DatabaseDown, Invalid, Locked, MaoError
 from app.repositories.circuit import Circuit
 from app.repositories.deadlines import connection_factory
 
-__all__ = ["Database", "Session", "connect_arguments", "migrate"]
+__all__ = ["Database", "Session", "connect_arguments", "migrate", "savepoint"]
 
 _BROKEN_CONSTRAINTS: dict[str, MaoError] = {
     "uq_runs_clone_held": Locked("Another run holds the clone."),
@@ -100,6 +100,13 @@ class Database:
                 self._engine = _engine(self.url, self._pool_size, self._statement_timeout_seconds)
                 self._new_session = sessionmaker(self._engine, expire_on_commit=False)
             return self._new_session
+
+
+@contextmanager
+def savepoint(session: Session) -> Iterator[None]:
+    """Undo what the block did where it fails, and nothing else of the transaction; errors as for ``transaction``."""
+    with _translated(), session.begin_nested():
+        yield
 
 
 def connect_arguments(statement_timeout_seconds: float, lock_timeout_seconds: float = _LOCK_SECONDS) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from app.clock import utc_now
 from app.errors import Unavailable, WrongState
 from app.models.job import FiringOutcome, Job, OverlapPolicy
 from app.models.run import Run
-from app.repositories.database import Database, Session
+from app.repositories.database import Database, Session, savepoint
 from app.repositories.jobs import JobRepository, NewFiring
 from app.repositories.runs import RunRepository
 from app.services.job_edits import end_pause
@@ -62,14 +62,21 @@ class FiringService:
             return len(due), jobs.next_due_at()
 
     def _fire_each(self) -> tuple[int, datetime | None]:
-        """Fire each job by itself; one that cannot be fired is paused with the reason, and holds up no other."""
+        """Fire each job by itself; one that cannot be fired is paused with the reason, and holds up no other.
+
+        Raises:
+            DatabaseDown: PostgreSQL refused, or somebody held a row too long. That is no fault of a job: nothing is
+                changed, and all of them are tried again.
+        """
         with self._database.transaction() as session:
             jobs, now = JobRepository(session), utc_now()
             due = jobs.due(now, _BATCH)
             for job in due:
                 try:
-                    with session.begin_nested():
+                    with savepoint(session):
                         self._fire(session, [job], now)
+                except Unavailable:
+                    raise
                 except Exception as error:
                     log.exception("Job %s cannot be fired and is paused.", job.id)
                     session.refresh(job)

@@ -6,8 +6,9 @@ import threading
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy import text
 
-from app.errors import Forbidden, Invalid, NotFound
+from app.errors import DatabaseDown, Forbidden, Invalid, NotFound
 from app.models.job import Firing, Job
 from app.models.run import RunStatus
 from app.models.token import Identity
@@ -290,3 +291,25 @@ def test_a_stranger_sees_no_job_of_another_owner(
     for look in (lambda: service.get(stranger, "spike"), lambda: service.firings(stranger, "spike")):
         with pytest.raises(NotFound):
             look()
+
+
+def test_a_row_that_is_held_too_long_pauses_no_job(
+    service: JobService, clock: FiringService, database: Database, time: Time, owner: Identity
+) -> None:
+    _schedule(service, owner, id="sound", overlap="replace")
+    _schedule(service, owner, id="broken")
+    time.now = START + timedelta(hours=1)
+    clock.fire_due()
+    [first] = _runs(database, "sound")
+    with database.transaction() as session:
+        JobRepository(session).get("broken").zone = "Nowhere/Atlantis"
+    time.now = START + timedelta(hours=2)
+    with database.transaction() as session:
+        session.execute(text("select id from runs where id = :id for update"), {"id": first})
+        with pytest.raises(DatabaseDown):
+            clock.fire_due()
+    assert service.get(owner, "sound")[0].paused_at is None
+    clock.fire_due()
+    assert service.get(owner, "sound")[0].paused_at is None
+    assert service.get(owner, "broken")[0].paused_at is not None
+    assert len(_runs(database, "sound")) == 2
