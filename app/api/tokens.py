@@ -53,6 +53,7 @@ def get_token(identifier: str) -> Any:
 @requires(Permission.SECURITY_TOKEN_WRITE, changes=Changes.POSTGRES)
 @blueprint.arguments(NewToken)
 @blueprint.response(201, CreatedToken)
+@blueprint.alt_response(409, "CONFLICT")
 def create_token(values: dict[str, Any], identifier: str) -> Any:
     """Make a token; one with the same identifier is replaced, and its secret is worth nothing from then on.
 

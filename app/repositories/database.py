@@ -25,6 +25,7 @@ __all__ = ["Database", "Session", "connect_arguments", "migrate", "savepoint"]
 _BROKEN_CONSTRAINTS: dict[str, MaoError] = {
     "uq_runs_clone_held": Locked("Another run holds the clone."),
     "pk_run_output": AlreadyExists("These bytes of output are stored already."),
+    "pk_tokens": AlreadyExists("A token with this identifier was made at the same moment."),
     "uq_firings_job_id_due_at": AlreadyExists("This instant has fired already."),
 }
 _IN_EACH_OTHERS_WAY = ("40001", "40P01", "55P03")

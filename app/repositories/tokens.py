@@ -17,9 +17,19 @@ class TokenRepository:
     def __init__(self, session: Session) -> None:
         self._session = session
 
-    def find(self, identifier: str) -> Token | None:
-        """Give the token, or None."""
-        return self._session.scalar(select(Token).where(Token.identifier == identifier))
+    def find(self, identifier: str, *, is_locked: bool = False) -> Token | None:
+        """Give the token, or None; with ``is_locked`` nobody else can change it before the transaction ends."""
+        query = select(Token).where(Token.identifier == identifier)
+        return self._session.scalar(query.with_for_update() if is_locked else query)
+
+    def add(self, token: Token) -> None:
+        """Store a new token.
+
+        Raises:
+            AlreadyExists: there is one with the same identifier.
+        """
+        self._session.add(token)
+        self._session.flush()
 
     def put(self, token: Token) -> Token:
         """Store a token; one with the same identifier is replaced, and with it its secret."""

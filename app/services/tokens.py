@@ -79,13 +79,11 @@ class TokenService:
         Raises:
             Invalid: the name, a permission or the expiry breaks a rule.
             Forbidden: the caller does not hold what it wants to grant, or what the older token holds, or grants it to
-                somebody else.
+                somebody else; or it shows a secret that was replaced.
+            AlreadyExists: one with this identifier was made at the same moment.
         """
+        _check_secret(identity)
         checked_name(identifier, "identifier")
-        with self._database.transaction() as session:
-            replaced = TokenRepository(session).find(identifier)
-        if replaced is not None:
-            _check_may_replace(identity, replaced)
         if "_" in identifier:
             raise Invalid("A token's identifier has no '_'.", fields={"identifier": ["Must not contain '_'."]})
         _check_grant(identity, permissions, owner or identity.owner)
@@ -93,7 +91,14 @@ class TokenService:
             raise Invalid("The token would be expired.", fields={"expiresAt": ["Must be in the future."]})
         token, text = _made(identifier, permissions, owner or identity.owner, identity.identifier, expires_at)
         with self._database.transaction() as session:
-            TokenRepository(session).put(token)
+            tokens = TokenRepository(session)
+            # Locked, so that what is replaced is what was checked. A new one that comes first meets the primary key.
+            replaced = tokens.find(identifier, is_locked=True)
+            if replaced is None:
+                tokens.add(token)
+            else:
+                _check_may_replace(identity, replaced)
+                tokens.put(token)
         return token, text
 
     def create_root(self, owner: str, *, actor: str = "mao token create") -> str:
@@ -112,11 +117,12 @@ class TokenService:
 
         Raises:
             NotFound: there is none in reach.
-            Forbidden: it holds what the caller does not.
+            Forbidden: it holds what the caller does not; or the caller shows a secret that was replaced.
         """
+        _check_secret(identity)
         with self._database.transaction() as session:
             tokens = TokenRepository(session)
-            _check_may_replace(identity, _in_reach(tokens, identity, identifier))
+            _check_may_replace(identity, _in_reach(tokens, identity, identifier, is_locked=True))
             tokens.remove(identifier)
 
     def rotate(self, identity: Identity, identifier: str, overlap_seconds: int = 0) -> tuple[Token, str]:
@@ -132,8 +138,7 @@ class TokenService:
         """
         if identifier != identity.identifier and not identity.may(Permission.SECURITY_TOKEN_WRITE):
             raise Forbidden("A token may rotate itself only.", hint="Others need security_token_write.")
-        if identity.has_old_secret:
-            raise Forbidden("This token was rotated, and its old secret may not do that.", hint="Use the new secret.")
+        _check_secret(identity)
         secret = secrets.token_urlsafe(_SECRET_BYTES)
         valid_until = utc_now() + timedelta(seconds=overlap_seconds) if overlap_seconds else None
         with self._database.transaction() as session:
@@ -169,8 +174,14 @@ def _reach(identity: Identity) -> str | None:
     return identity.reach(Permission.REGISTRY_ADMIN)
 
 
-def _in_reach(tokens: TokenRepository, identity: Identity, identifier: str) -> Token:
-    token = tokens.find(identifier)
+def _check_secret(identity: Identity) -> None:
+    """Refuse a secret that was replaced: that it is known to others may be the reason for the rotation."""
+    if identity.has_old_secret:
+        raise Forbidden("This token was rotated, and its old secret may not do that.", hint="Use the new secret.")
+
+
+def _in_reach(tokens: TokenRepository, identity: Identity, identifier: str, *, is_locked: bool = False) -> Token:
+    token = tokens.find(identifier, is_locked=is_locked)
     if token is None or _reach(identity) not in (None, token.owner):
         raise NotFound(f"There is no token '{identifier[:80]}'.")
     return token

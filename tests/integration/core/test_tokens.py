@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from threading import Event
 from typing import Any
 
 import pytest
 from sqlalchemy import event, text
 
 from app.clock import utc_now
-from app.errors import Forbidden, Invalid, NotFound, Unauthenticated
-from app.models.token import Identity, Permission
+from app.errors import AlreadyExists, Forbidden, Invalid, NotFound, Unauthenticated
+from app.models.token import Identity, Permission, Token
 from app.repositories.database import Database
 from app.repositories.tokens import TokenRepository
 from app.services.tokens import TokenService
@@ -163,7 +165,59 @@ def test_who_shows_the_old_secret_cannot_take_the_token_over(tokens: TokenServic
     thief = tokens.authenticate(old)
     with pytest.raises(Forbidden, match="old secret"):
         tokens.rotate(thief, "ci")
+    with pytest.raises(Forbidden, match="old secret"):
+        tokens.revoke(thief, "ci")
+    for identifier in ("ci", "another"):
+        with pytest.raises(Forbidden, match="old secret"):
+            tokens.create(thief, identifier, [Permission.SECURITY_TOKEN_WRITE])
     assert tokens.authenticate(new).identifier == "ci"
+    assert [token.identifier for token in tokens.list(owner)] == ["ci"]
+
+
+@pytest.mark.parametrize("change", ["create", "revoke"])
+def test_what_is_replaced_or_revoked_is_what_was_checked(
+    tokens: TokenService, owner: Identity, database: Database, change: str
+) -> None:
+    tokens.create(owner, "ci", [Permission.JOB_SUBMIT])
+    weak = Identity("weak", owner.owner, frozenset({Permission.SECURITY_TOKEN_WRITE, Permission.JOB_SUBMIT}))
+    with ThreadPoolExecutor(1) as pool:
+        with database.transaction() as session:
+            token = TokenRepository(session).find("ci", is_locked=True)
+            assert token is not None
+            asked = pool.submit(lambda: getattr(tokens, change)(weak, "ci", *([[]] if change == "create" else [])))
+            until_somebody_waits(database)
+            token.permissions = [Permission.REGISTRY_WRITE]
+        with pytest.raises(Forbidden, match="registry_write"):
+            asked.result()
+    assert tokens.get(owner, "ci").permissions == [Permission.REGISTRY_WRITE]
+
+
+def test_of_two_who_make_a_token_at_once_one_is_told(tokens: TokenService, owner: Identity, database: Database) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        with database.transaction() as session:
+            tokens.create(owner, "model", [Permission.REGISTRY_WRITE])
+            TokenRepository(session).add(_copy(tokens.get(owner, "model"), "ci"))
+            asked = pool.submit(tokens.create, owner, "ci", [Permission.JOB_SUBMIT])
+            until_somebody_waits(database)
+        with pytest.raises(AlreadyExists, match="at the same moment"):
+            asked.result()
+    assert tokens.get(owner, "ci").permissions == [Permission.REGISTRY_WRITE]
+
+
+def _copy(token: Token, identifier: str) -> Token:
+    columns = {column.name: getattr(token, column.name) for column in Token.__table__.columns}
+    return Token(**{**columns, "identifier": identifier})
+
+
+def until_somebody_waits(database: Database) -> None:
+    """Return when a statement of another connection waits for a lock."""
+    waiting = "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
+    for _ in range(200):
+        with database.transaction() as session:
+            if session.scalar(text(waiting)):
+                return
+        Event().wait(0.01)
+    raise AssertionError("Nobody waits.")
 
 
 def test_of_two_rotations_at_once_one_is_refused(tokens: TokenService, owner: Identity, database: Database) -> None:
