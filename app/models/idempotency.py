@@ -19,6 +19,8 @@ class IdempotencyKey(Base):
         Index("ix_idempotency_keys_run_id", "run_id"),
     )
 
+    # A token's name may become another owner's, who must not be given what the one before has made.
+    owner: Mapped[str] = mapped_column(primary_key=True)
     submitter: Mapped[str] = mapped_column(primary_key=True)
     key: Mapped[str] = mapped_column(primary_key=True)
     body_sha256: Mapped[str]

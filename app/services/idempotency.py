@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.errors import AlreadyExists
+from app.models.token import Identity
 from app.repositories.database import Session
 from app.repositories.idempotency import IdempotencyRepository
 
@@ -18,15 +19,16 @@ _SHOWN = 80
 class Once:
     """A request for a run, with the key under which its submitter sends it; without a key it is a new one each time."""
 
+    owner: str
     submitter: str
     key: str | None
     body_sha256: str
 
     @classmethod
-    def of(cls, submitter: str, key: str | None, *asked: Any) -> Once:
+    def of(cls, identity: Identity, key: str | None, *asked: Any) -> Once:
         """Take down a request; ``asked`` is all that decides what is done, JSON-ready."""
         canonical = json.dumps(asked, sort_keys=True, separators=(",", ":"))
-        return cls(submitter, key, hashlib.sha256(canonical.encode()).hexdigest())
+        return cls(identity.owner, identity.identifier, key, hashlib.sha256(canonical.encode()).hexdigest())
 
     def find(self, session: Session) -> int | None:
         """Give the number of the run that this request has made before, or None.
@@ -34,7 +36,7 @@ class Once:
         Raises:
             AlreadyExists: another request has used the key.
         """
-        made = None if self.key is None else IdempotencyRepository(session, self.submitter).find(self.key)
+        made = None if self.key is None else self._keys(session).find(self.key)
         if made is None:
             return None
         if made.body_sha256 != self.body_sha256:
@@ -47,10 +49,13 @@ class Once:
     def hold(self, session: Session) -> int | None:
         """Do the same, after keeping the key to this transaction: whoever else sends it waits until the end of it."""
         if self.key is not None:
-            IdempotencyRepository(session, self.submitter).lock(self.key)
+            self._keys(session).lock(self.key)
         return self.find(session)
 
     def note(self, session: Session, run_id: int) -> None:
         """Store which run this request has made."""
         if self.key is not None:
-            IdempotencyRepository(session, self.submitter).add(self.key, self.body_sha256, run_id)
+            self._keys(session).add(self.key, self.body_sha256, run_id)
+
+    def _keys(self, session: Session) -> IdempotencyRepository:
+        return IdempotencyRepository(session, self.owner, self.submitter)

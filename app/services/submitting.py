@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from app.errors import WrongState
+from app.errors import Gone, WrongState
 from app.models.run import FINAL, Run, RunStatus
 from app.models.token import Identity, Permission
-from app.repositories.database import Database
+from app.repositories.database import Database, Session
+from app.repositories.files import FileRepository
 from app.repositories.runs import RunRepository
 from app.services.idempotency import Once
 from app.services.plans import Planner, parameters_of
@@ -33,7 +34,7 @@ class SubmitService:
             Invalid: no backend serves the labels.
             AlreadyExists: the key was used for another request.
         """
-        once = Once.of(identity.identifier, key, "submit", tool_name, wishes)
+        once = Once.of(identity, key, "submit", tool_name, wishes)
         with self._database.transaction() as session:
             made = once.find(session)
         if made is not None:
@@ -60,9 +61,10 @@ class SubmitService:
         Raises:
             NotFound: there is no such run in reach, or its tool is gone.
             WrongState: it is not over.
+            Gone: the files that it read have been removed.
             AlreadyExists: the key was used for another request.
         """
-        once = Once.of(identity.identifier, key, "resubmit", run_id, changes)
+        once = Once.of(identity, key, "resubmit", run_id, changes)
         with self._database.transaction() as session:
             made = once.find(session)
             old = RunRepository(session).get(run_id, owner=identity.reach(Permission.JOB_RUN_CHANGE_ANY))
@@ -81,11 +83,23 @@ class SubmitService:
             made = once.hold(session)
             if made is not None:
                 return made
+            if run.parent_id is not None:
+                _hold_files(session, run.parent_id)
             RunRepository(session).add(run, actor=run.submitter)
             if run.is_manual_start:
                 run.waiting_for = f"manual start: maoctl run start {run.id}"
             once.note(session, run.id)
             return run.id
+
+
+def _hold_files(session: Session, first_id: int) -> None:
+    removed_at = FileRepository(session).hold_chain(first_id)
+    if removed_at is not None:
+        raise Gone(
+            f"The files of run {first_id}, which another run of it would read, were removed on {removed_at:%Y-%m-%d}:"
+            " their time was over.",
+            hint="Submit the tool with a manual start (maoctl tool run --manual) and upload the files anew.",
+        )
 
 
 def _another(old: Run, submitter: str, changes: dict[str, Any], plan: dict[str, Any]) -> Run:

@@ -106,6 +106,15 @@ def test_each_submitter_has_keys_of_its_own(desk: Desk, owner: Identity, colleag
     assert desk.submissions.submit(colleague, "spike", {"publish": "none"}, key="k") != first
 
 
+def test_a_key_stays_with_the_owner_when_the_name_of_the_token_becomes_anothers(
+    desk: Desk, owner: Identity, stranger: Identity
+) -> None:
+    first = desk.submissions.submit(owner, "spike", {}, key="k")
+    successor = replace(stranger, identifier=owner.identifier)
+    assert desk.submissions.submit(successor, "spike", {}, key="k") != first
+    assert desk.submissions.submit(owner, "spike", {}, key="k") == first
+
+
 def test_a_repeated_request_needs_the_registry_no_more(desk: Desk, owner: Identity) -> None:
     run_id = desk.submissions.submit(owner, "spike", {}, key="k")
     desk.kv.is_down = True
