@@ -76,6 +76,7 @@ class Job(Base):
 class Firing(Base):
     """One due instant of a job. The unique index is what makes one instant fire at most one run.
 
+    ``owner`` is whose the job was then: its id may become another owner's after it was removed.
     ``not_before`` is the turn of a run that makes up for a missed instant: such runs begin one after the other.
     """
 
@@ -89,6 +90,7 @@ class Firing(Base):
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
     job_id: Mapped[str]
+    owner: Mapped[str]
     due_at: Mapped[datetime]
     recorded_at: Mapped[datetime]
     outcome: Mapped[str]

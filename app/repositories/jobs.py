@@ -25,6 +25,7 @@ class NewFiring:
     """What became of a due instant of a job; ``not_before`` is when its run may begin, where it has to wait."""
 
     job_id: str
+    owner: str
     due_at: datetime
     outcome: FiringOutcome
     reason: str
@@ -132,16 +133,26 @@ class JobRepository:
         given = (Firing.not_before.is_not(None), Firing.recorded_at <= now)
         return self._session.scalar(select(Firing.not_before).where(*given).order_by(Firing.not_before.desc()).limit(1))
 
-    def first_firing(self, job_id: str, first: datetime, until: datetime | None = None) -> Firing | None:
-        """Give the first firing whose instant is at ``first`` or later, and before ``until``."""
-        wanted = [Firing.job_id == job_id, Firing.due_at >= first]
+    def first_firing(self, job: Job, first: datetime, until: datetime | None = None) -> Firing | None:
+        """Give the first firing whose instant is at ``first`` or later, and before ``until``.
+
+        What fired for another owner, whose the id was before, does not count.
+        """
+        wanted = [Firing.job_id == job.id, Firing.owner == job.owner, Firing.due_at >= first]
         if until is not None:
             wanted.append(Firing.due_at < until)
         return self._session.scalar(select(Firing).where(*wanted).order_by(Firing.due_at).limit(1))
 
-    def firings(self, job_id: str, *, after: datetime | None = None, limit: int = 100) -> Sequence[Firing]:
-        """Give a job's firings, newest first, beginning behind (earlier than) ``after``."""
+    def firings(
+        self, job_id: str, *, owner: str | None = None, after: datetime | None = None, limit: int = 100
+    ) -> Sequence[Firing]:
+        """Give a job's firings, newest first, beginning behind (earlier than) ``after``.
+
+        With ``owner`` only those of the time in which the job was that owner's.
+        """
         query = select(Firing).where(Firing.job_id == job_id)
+        if owner is not None:
+            query = query.where(Firing.owner == owner)
         if after is not None:
             query = query.where(Firing.due_at < after)
         return list(self._session.scalars(query.order_by(Firing.due_at.desc()).limit(limit)))

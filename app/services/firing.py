@@ -116,7 +116,7 @@ class FiringService:
 
 def _firings(job: Job, now: datetime, live_run: int | None, turns: Iterator[datetime]) -> list[NewFiring]:
     return [
-        NewFiring(job.id, fate.due_at, fate.outcome, fate.reason, next(turns) if fate.is_late else None)
+        NewFiring(job.id, job.owner, fate.due_at, fate.outcome, fate.reason, next(turns) if fate.is_late else None)
         for fate in fates_of(job, now, live_run)
     ]
 

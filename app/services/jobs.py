@@ -182,7 +182,7 @@ class JobService:
         reach = reach_of(identity)
         with self._database.transaction() as session:
             jobs = JobRepository(session)
-            firings = jobs.firings(job_id, after=after, limit=limit)
+            firings = jobs.firings(job_id, owner=reach, after=after, limit=limit)
             if not firings or reach is not None:
                 jobs.get(job_id, owner=reach)
             return firings
@@ -206,7 +206,8 @@ def _change(session: Session, identity: Identity, job: Job, columns: dict[str, A
 
 
 def _record(session: Session, job: Job, fates: list[Fate], now: datetime) -> None:
-    JobRepository(session).record([NewFiring(job.id, fate.due_at, fate.outcome, fate.reason) for fate in fates], now)
+    firings = [NewFiring(job.id, job.owner, fate.due_at, fate.outcome, fate.reason) for fate in fates]
+    JobRepository(session).record(firings, now)
 
 
 def _in_reach(session: Session, identity: Identity, job_id: str) -> Job:
@@ -215,7 +216,7 @@ def _in_reach(session: Session, identity: Identity, job_id: str) -> Job:
 
 
 def _check_free(session: Session, identity: Identity, job_id: str, job: Job | None) -> None:
-    """Let only those use an id to whom it belongs, or belonged: runs and firings stay when their job is removed."""
+    """Let only those use an id to whom it belongs, or belonged: runs stay when their job is removed."""
     owner = job.owner if job else RunRepository(session).owner_of_job(job_id)
     if owner is not None and reach_of(identity) not in (None, owner):
         raise Forbidden(f"The id '{job_id}' is taken.", hint="Choose another one with: --id")

@@ -69,14 +69,14 @@ def known_of(session: Session, job: Job, at: datetime) -> Known:
     check_usable(job)
     minute = (instant_of(at, job.zone) if at.tzinfo is None else at).replace(second=0, microsecond=0)
     jobs, turned = JobRepository(session), minute - jitter_of(job)
-    firing = jobs.first_firing(job.id, minute, minute + _MINUTE) or jobs.first_firing(job.id, turned, turned + _MINUTE)
+    firing = jobs.first_firing(job, minute, minute + _MINUTE) or jobs.first_firing(job, turned, turned + _MINUTE)
     return Known(
         job=job,
         minute=minute,
         firing=firing,
         run_status=_status_of(session, firing),
-        earlier=next(iter(jobs.firings(job.id, after=minute, limit=1)), None),
-        later=jobs.first_firing(job.id, minute + _MINUTE),
+        earlier=next(iter(jobs.firings(job.id, owner=job.owner, after=minute, limit=1)), None),
+        later=jobs.first_firing(job, minute + _MINUTE),
     )
 
 

@@ -233,6 +233,25 @@ def test_an_id_whose_runs_are_somebody_elses_is_not_given_away(
     _schedule(service, owner)
 
 
+def test_what_fired_for_the_owner_before_is_not_told_to_the_next_one(
+    service: JobService, clock: FiringService, time: Time, owner: Identity, stranger: Identity
+) -> None:
+    _schedule(service, owner)
+    service.pause(owner, "spike", "the museum was broken into")
+    time.now = START + timedelta(hours=1)
+    clock.fire_due()
+    [known] = service.firings(owner, "spike")
+    assert known.run_id is None
+    service.remove(owner, "spike")
+    _schedule(service, stranger)
+    assert service.firings(stranger, "spike") == []
+    assert service.why(stranger, "spike", known.due_at).firing is None
+    time.now = START + timedelta(hours=2)
+    clock.fire_due()
+    assert known.due_at not in [found.due_at for found in service.firings(stranger, "spike")]
+    assert service.firings(stranger, "spike")
+
+
 def test_an_unknown_job_names_the_nearest(service: JobService, owner: Identity) -> None:
     _schedule(service, owner)
     with pytest.raises(NotFound) as refused:

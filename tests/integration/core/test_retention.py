@@ -176,7 +176,7 @@ def test_files_stay_while_a_resubmission_that_reads_them_goes_on(database: Datab
         (
             "firings",
             "firings_days",
-            "(job_id, due_at, recorded_at, outcome, reason) values ('j', :at, :at, 'fired', '')",
+            "(job_id, owner, due_at, recorded_at, outcome, reason) values ('j', 'o', :at, :at, 'fired', '')",
         ),
         ("audit_log", "audit_days", "(at, actor, action, target) values (:at, 'a', 'b', 'c')"),
         ("refusals", None, "(source, minute, count) values ('1.2.3.4', :at, 3)"),
@@ -201,7 +201,8 @@ def test_keys_go_after_the_time_in_which_they_count(database: Database, sweeper:
         for number, days in enumerate((1, 40)):
             session.execute(
                 text(
-                    "insert into idempotency_keys values ('olga', :key, '', :run, now() - make_interval(days => :days))"
+                    "insert into idempotency_keys"
+                    " values ('o', 'olga', :key, '', :run, now() - make_interval(days => :days))"
                 ),
                 {"key": str(number), "run": run_id, "days": days},
             )
@@ -219,8 +220,8 @@ def _many_old_runs(database: Database, count: int) -> None:
                       from generate_series(1, :count) returning id
                 ), printed as (insert into run_output select id, 0, 'hello' from made),
                 fired as (
-                    insert into firings (job_id, due_at, recorded_at, outcome, reason, run_id)
-                    select 'j' || id, now(), now(), 'fired', '', id from made
+                    insert into firings (job_id, owner, due_at, recorded_at, outcome, reason, run_id)
+                    select 'j' || id, 'o', now(), now(), 'fired', '', id from made
                 )
                 insert into run_events (run_id, at, to_status, actor) select id, now(), 'SUCCEEDED', 'a' from made
             """),
@@ -295,3 +296,101 @@ def test_removing_runs_scans_no_large_table(database: Database, sweeper: Sweeper
         assert RetentionRepository(session).remove_runs(utc_now() - timedelta(days=30)).count == 5
         scanned = "select relname from pg_stat_xact_user_tables where seq_tup_read > 1000"
         assert set(session.scalars(text(scanned))) <= {"runs"}
+
+
+def test_an_output_of_very_many_pieces_goes_in_batches_and_is_unreadable_at_once(
+    database: Database, sweeper: Sweeper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retention, "_PIECES", 3)
+    monkeypatch.setattr(retention, "_MORE_PIECES", 4)
+    huge, small = _old_run(database, 50, b"h" * 200), _old_run(database, 40, b"s" * 10)
+    sweeper.keep(output_days=30, runs_days=35).service().remove("olga", lambda: True)
+    assert _count(database, "run_output", f"run_id = {huge}") == 17
+    assert _count(database, "runs", f"id = {huge} and output_removed_at is not null and is_output_left") == 1
+    assert sweeper.service().remove("olga", lambda: True)[0].amount.size_bytes == 40
+    assert _count(database, "run_output", f"run_id = {huge}") == 13
+    found = sweeper.remove()
+    assert (found["output"].amount.size_bytes, found["runs"].amount.count) == (140, 2)
+    assert _count(database, "run_output") == _count(database, "runs", f"id in ({huge}, {small})") == 0
+
+
+def test_pieces_that_are_large_go_by_their_size(
+    database: Database, sweeper: Sweeper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retention, "_PIECES", 1)
+    monkeypatch.setattr(retention, "_MORE_BYTES", 25)
+    run_id = _old_run(database, 50, b"h" * 100)
+    sweeper.keep(output_days=30)
+    left = []
+    for _ in range(5):
+        sweeper.service().remove("olga", lambda: True)
+        left.append(_count(database, "run_output", f"run_id = {run_id}"))
+    assert left == [9, 6, 3, 0, 0]
+    assert _count(database, "runs", "is_output_left") == 0
+
+
+def test_a_kind_that_cannot_be_removed_keeps_no_other_from_it(database: Database, sweeper: Sweeper) -> None:
+    _add_file(database, _old_run(database, 40, b"text"))
+    sweeper.keep(runs_days=30)
+
+    def refuse(_: int) -> None:
+        raise OSError("The disk is read-only.")
+
+    with pytest.raises(OSError, match="read-only"):
+        RetentionService(database, sweeper.days, refuse).remove("olga", lambda: False)
+    assert _count(database, "run_output") == _count(database, "runs") == 0
+    assert _count(database, "audit_log", "actor = 'olga' and target in ('output', 'runs')") == 2
+
+
+def _resubmission(database: Database, sweeper: Sweeper) -> tuple[SubmitService, int]:
+    """Give who takes resubmissions, and the number of a run whose file has had its time."""
+    registry = Registry(MemoryKv())
+    registry.add_tool(Tool("spike", "olga", "img:1", "", "", ""))
+    run_id = _old_run(database, 40)
+    _add_file(database, run_id)
+    sweeper.keep(files_days=30)
+    return SubmitService(database, Planner(registry, ["docker", "dummy"])), run_id
+
+
+def test_a_run_whose_files_are_gone_says_so_and_is_not_submitted_again(
+    database: Database, sweeper: Sweeper, owner: Identity
+) -> None:
+    submissions, run_id = _resubmission(database, sweeper)
+    again = _old_run(database, 35, parent_id=run_id)
+    untouched = _old_run(database, 40)
+    sweeper.remove()
+    assert _count(database, "runs", f"files_removed_at is not null and id in ({run_id}, {again})") == 2
+    for number in (run_id, again):
+        with pytest.raises(Gone, match=f"The files of run {run_id}") as refused:
+            submissions.resubmit(owner, number, {})
+        assert refused.value.hint is not None
+        assert "upload the files anew" in refused.value.hint
+    assert submissions.resubmit(owner, untouched, {}) > untouched
+
+
+def test_a_resubmission_that_is_being_stored_keeps_the_files(
+    database: Database, sweeper: Sweeper, owner: Identity
+) -> None:
+    _, run_id = _resubmission(database, sweeper)
+    with database.transaction() as session:
+        assert FileRepository(session).hold_chain(run_id) is None
+        assert sweeper.remove()["files"].amount.count == 0
+        again = RunRepository(session).add(
+            new_run("spike", {}, submitter="olga", owner=owner.owner, backend="dummy", parent_id=run_id), actor="olga"
+        )
+    assert sweeper.remove()["files"].amount.count == 0
+    with database.transaction() as session:
+        assert len(FileRepository(session).visible(RunRepository(session).get(again.id))) == 1
+
+
+def test_a_resubmission_that_comes_while_the_files_go_is_refused(
+    database: Database, sweeper: Sweeper, owner: Identity
+) -> None:
+    submissions, run_id = _resubmission(database, sweeper)
+    with ThreadPoolExecutor(1) as pool:
+        with database.transaction() as session:
+            assert len(RetentionRepository(session).remove_files(utc_now() - timedelta(days=30))) == 1
+            asked = pool.submit(submissions.resubmit, owner, run_id, {})
+            wait_until(lambda: _count(database, "pg_stat_activity", _WAITS_FOR_A_LOCK) == 1)
+        with pytest.raises(Gone):
+            asked.result()

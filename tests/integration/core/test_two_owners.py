@@ -115,7 +115,7 @@ def pair(callers: Callers) -> Iterator[Pair]:
     runs = {status: _a_run(callers, status) for status in RunStatus}
     with callers.database.transaction() as session:
         fired = {"job_id": "olgas-daily", "recorded_at": utc_now(), "reason": "olga", "run_id": runs[RunStatus.RUNNING]}
-        session.add(Firing(due_at=utc_now() - timedelta(hours=1), outcome="fired", **fired))
+        session.add(Firing(owner="olgas-group", due_at=utc_now() - timedelta(hours=1), outcome="fired", **fired))
     file = f"/api/runs/{runs[RunStatus.DEFINED]}/files/olgas.txt"
     assert olga.post(file, data=b"of olga", content_type="application/octet-stream").status_code == 201
     own = sven.post("/api/runs", json={"jobSpec": {"tool": "spike", "description": "of sven"}}).get_json()["runId"]
