@@ -56,6 +56,7 @@ def run(settings: Settings) -> int:
     signal.signal(signal.SIGTERM, ask_to_stop)
     signal.signal(signal.SIGINT, ask_to_stop)
     parts = equip(settings)
+    threading.Thread(target=parts.renewer.work, args=[stop], name="leases", daemon=True).start()
     while not stop.is_set():
         try:
             _wait_and_lead(parts, stop)
@@ -73,6 +74,7 @@ def _wait_and_lead(parts: AgentParts, stop: threading.Event) -> None:
     try:
         if not office.try_to_lead():
             log.info("Another agent leads; waiting for it to end.")
+            parts.renewer.tell([])
             leader = LeaderWatch(parts.database, parts.settings.node)
             while not office.try_to_lead():
                 if leader.is_silent() and office.dislodge():
@@ -88,7 +90,7 @@ def _lead(parts: AgentParts, office: Office, stop: threading.Event) -> None:
     context = _take_office(parts)
     dispatcher = Dispatcher(context, parts.planner)
     clock = Clock(_ticks(context, dispatcher), parts.firing.fire_due)
-    keeper = LockKeeper(context, parts.locks)
+    keeper = LockKeeper(context, parts.locks, parts.renewer)
     clock.add(Tick(LOCKS, keeper.pause_seconds, keeper.tick))
     cleaner = Cleaner(context, parts.retention)
     clock.add(Tick("mao.retention", 3600.0, cleaner.remove_expired, first_after_seconds=300.0))

@@ -21,6 +21,7 @@ from app.services.figures import FigureService
 from app.services.firing import FiringService
 from app.services.health import HealthService
 from app.services.jobs import JobService
+from app.services.lock_renewal import LeaseRenewer
 from app.services.locks import LockService
 from app.services.notifications import NotificationService
 from app.services.outputs import OutputService
@@ -77,6 +78,7 @@ class AgentParts:
     database: Database
     registry: Registry
     locks: LockRepository
+    renewer: LeaseRenewer
     planner: Planner
     firing: FiringService
     workdirs: Workdirs
@@ -119,12 +121,13 @@ def equip(settings: Settings) -> AgentParts:
     from app.repositories.workdirs import Workdirs
 
     database, kv = _database(settings), EtcdKv(settings.etcd)
-    registry = Registry(kv)
+    registry, locks = Registry(kv), LockRepository(kv)
     return AgentParts(
         settings=settings,
         database=database,
         registry=registry,
-        locks=LockRepository(kv),
+        locks=locks,
+        renewer=LeaseRenewer(locks, settings.limits.lock_seconds),
         planner=Planner(registry, _backends(settings)),
         firing=FiringService(database, settings.limits.catch_up_per_minute),
         workdirs=Workdirs(settings.git, settings.working_environment.importdir),

@@ -55,7 +55,8 @@ class RunLockRepository:
 
     def now(self) -> datetime:
         """Give the time by the database's clock."""
-        return self._session.execute(select(func.clock_timestamp())).scalar_one()
+        now: datetime = self._session.execute(select(func.clock_timestamp())).scalar_one()
+        return now
 
     def forget_waiting(self) -> None:
         """Let all runs that have locks and were not claimed take them anew: nobody knows how old the leases are."""

@@ -19,6 +19,7 @@ from app.repositories.run_locks import Holding, RunLockRepository
 from app.repositories.run_queue import RunQueue
 from app.services.agent_context import AgentContext
 from app.services.capacity import capacity_of
+from app.services.lock_renewal import LeaseRenewer
 from app.services.lock_taking import LockTaker
 
 log = logging.getLogger(__name__)
@@ -31,11 +32,12 @@ _TRUSTED_PART = 2
 class LockKeeper:
     """Looks after the locks of one term of office. ``tick`` is called by one thread, all else by any."""
 
-    def __init__(self, context: AgentContext, locks: LockRepository) -> None:
+    def __init__(self, context: AgentContext, locks: LockRepository, renewer: LeaseRenewer) -> None:
         self.has_waiting = False
         self._context = context
         self._locks = locks
-        self._taker = LockTaker(context, locks)
+        self._renewer = renewer
+        self._taker = LockTaker(context, locks, renewer)
         self._lease_seconds = context.settings.limits.lock_seconds
         self._renewed_at: float | None = None
         self._ready_since: dict[int, float] = {}
@@ -79,6 +81,7 @@ class LockKeeper:
         with self._context.database.transaction() as session:
             runs = RunLockRepository(session)
             if not (runs.has_any() or self._left_over):
+                self._renewer.tell([])
                 return
             holdings = runs.holdings()
             wanting, room = RunQueue(session).wanting_locks(capacity)
@@ -86,6 +89,7 @@ class LockKeeper:
             valid_until = runs.now() + timedelta(seconds=self._lease_seconds / _TRUSTED_PART)
         self.has_waiting = bool(wanting)
         needed = self._needed(holdings)
+        self._renewer.tell(holding.lease for holding in needed)
         try:
             self._give_back([holding for holding in holdings if holding not in needed])
             self._renew(needed, valid_until)

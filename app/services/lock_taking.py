@@ -14,6 +14,7 @@ from app.repositories.kv import Lease
 from app.repositories.locks import LockRepository
 from app.repositories.run_locks import RunLockRepository
 from app.services.agent_context import AgentContext
+from app.services.lock_renewal import LeaseRenewer
 
 log = logging.getLogger(__name__)
 OUTAGE = "lock: the registry (etcd) does not answer"
@@ -51,9 +52,10 @@ class LockTaker:
     look finds them.
     """
 
-    def __init__(self, context: AgentContext, locks: LockRepository) -> None:
+    def __init__(self, context: AgentContext, locks: LockRepository, renewer: LeaseRenewer) -> None:
         self._context = context
         self._locks = locks
+        self._renewer = renewer
 
     def take(self, wanting: Sequence[Run], room: int, valid_until: datetime) -> None:
         """Take the locks of up to ``room`` runs that could begin if they had them; ``wanting`` is oldest first.
@@ -72,6 +74,7 @@ class LockTaker:
             if lease is None:
                 look.leave_waiting(run.id, keys)
             elif self._note(run, lease, valid_until):
+                self._renewer.add(lease.id)
                 room -= 1
             else:
                 self._locks.give_back(lease.id)

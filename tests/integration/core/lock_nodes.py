@@ -18,6 +18,7 @@ from app.repositories.runs import RunRepository
 from app.services.agent_context import AgentContext
 from app.services.dispatching import Dispatcher
 from app.services.lock_keeping import LockKeeper
+from app.services.lock_renewal import LeaseRenewer
 from tests.integration.core.world import WatchedDatabase, World
 
 
@@ -33,12 +34,13 @@ class LockNode(World):
         given = {f"MAO_LIMITS_{limit.upper()}": str(value) for limit, value in limits.items()}
         self.configure(MAO_WORKING_ENVIRONMENT_NODE=name, **given)
         self.locks = LockRepository(kv)
+        self.renewer = LeaseRenewer(self.locks, self._settings.limits.lock_seconds)
         self.renew_term()
 
     def renew_term(self) -> None:
         """Let another agent take office, as after a crash: it remembers nothing."""
         self.context, self.dispatcher = self.begin()
-        self.keeper = LockKeeper(self.context, self.locks)
+        self.keeper = LockKeeper(self.context, self.locks, self.renewer)
 
     def close(self) -> None:
         self.end()

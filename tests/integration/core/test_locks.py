@@ -58,7 +58,7 @@ def test_a_run_is_not_claimed_before_it_has_its_locks(node: LockNode) -> None:
 
 def test_a_run_without_locks_asks_etcd_for_nothing(node: LockNode) -> None:
     run_id = node.add()
-    node.keeper = LockKeeper(node.context, None)  # type: ignore[arg-type]
+    node.keeper = LockKeeper(node.context, None, node.renewer)  # type: ignore[arg-type]
     assert node.serve() == [run_id]
 
 
