@@ -6,17 +6,36 @@ import logging
 
 from app.executors import secret_folders
 from app.models.run import FINAL, Run, RunStatus
+from app.models.tool import Tool
 from app.repositories.database import Database
 from app.repositories.runs import RunRepository
 from app.services.agent_context import AgentContext
 
 log = logging.getLogger(__name__)
+_WITHHELD = "The run has a command or variables of its own, so it gets no secrets."
 
 
 def secrets_dir_of(context: AgentContext, run: Run) -> str | None:
-    """Give the folder in which the operator keeps the secrets of the run's tool, or None where there is none."""
+    """Give the folder of the secrets that the run gets, or None where there are none for it."""
+    return _kept_for(context, run.tool) if _does_as_registered(run) else None
+
+
+def warnings_of(context: AgentContext, run: Run) -> list[str]:
+    """Give the warning for the run's record where its tool has secrets that the run does not get."""
+    return [] if _does_as_registered(run) or _kept_for(context, run.tool) is None else [_WITHHELD]
+
+
+def _does_as_registered(run: Run) -> bool:
+    """Tell whether the run does what the entry says; with a command or variables of its own it could print secrets."""
+    tool = Tool.from_dict(run.tool_entry or {})
+    command, env = run.parameters.get("command"), run.parameters.get("env") or {}
+    return (not command or tuple(command) == tool.command) and env.items() <= tool.env.items()
+
+
+def _kept_for(context: AgentContext, tool_name: str) -> str | None:
+    """Give the folder in which the operator keeps a tool's secrets, or None where there is none."""
     # The tool's name obeys the rule for names, so it is never a path.
-    folder = context.settings.working_environment.secretsdir / run.tool
+    folder = context.settings.working_environment.secretsdir / tool_name
     return str(folder) if folder.exists() or folder.is_symlink() else None
 
 

@@ -33,6 +33,7 @@ from app.models.run import FINAL, Cause, Run, RunStatus
 from app.repositories.database import Session
 from app.repositories.outputs import OutputRepository
 from app.repositories.runs import RunRepository
+from app.services import secrets
 from app.services.agent_context import AgentContext
 from app.services.attempts import next_failures, record_attempt
 from app.services.capacity import full_disk
@@ -41,7 +42,6 @@ from app.services.images import note_image
 from app.services.output_buffer import TAIL_BYTES, OutputBuffer
 from app.services.recording import last_lines, record_final
 from app.services.requests import request_for, timeout_of
-from app.services.secrets import remove_secrets
 
 log = logging.getLogger(__name__)
 _RETRY_SECONDS = 1.0
@@ -169,6 +169,10 @@ class Supervision:
         note_image(self._context, request)
         handle = executor.create(request)
         columns = {"handle": handle, "image_digest": request.image_digest, "waiting_for": None, **ready}
+        known = ready.get("warnings", run.warnings)
+        withheld = [warning for warning in secrets.warnings_of(self._context, run) if warning not in known]
+        if withheld:
+            columns["warnings"] = [*known, *withheld]
         # What the clone held before the tool began is known now and never again, so this must not be forgotten.
         transaction = self._context.database.transaction if ready else self._context.database.repeatable_transaction
         with transaction() as session:
@@ -295,7 +299,7 @@ class Supervision:
             self._executor(run).remove(run.handle or "")
         except (Unavailable, BackendFailed) as error:
             log.warning("The container of run %s is left for the sweep: %s", run.id, error.message)
-        remove_secrets(self._context, run)
+        secrets.remove_secrets(self._context, run)
 
     def _stop(self) -> None:
         try:

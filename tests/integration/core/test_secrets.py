@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import threading
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -15,7 +16,7 @@ from app.services.agent_context import AgentContext
 from app.services.dispatching import Dispatcher
 from app.services.requests import request_for
 from app.services.secrets import sweep_secrets
-from tests.integration.core.world import World
+from tests.integration.core.world import TOOL, World
 
 
 @pytest.fixture
@@ -39,6 +40,47 @@ def test_a_run_is_given_the_folder_of_its_tool_only(world: World, office: tuple[
     kept = context.settings.working_environment.secretsdir
     assert request_for(context, world.row(world.add()), None).secrets_dir == str(kept / "spike")
     assert request_for(context, world.row(world.add(tool="other")), None).secrets_dir is None
+
+
+OWN = [
+    {"command": ["cat", "/run/secrets/token"]},
+    {"env": {"LD_PRELOAD": "/usr/src/app/files/mine.so"}},
+    {"env": {"MODE": "other"}},
+]
+REGISTERED: list[dict[str, Any]] = [{}, {"command": [], "env": {}}, {"command": ["fetch"], "env": {"MODE": "fast"}}]
+ENTRY = {**TOOL, "command": ["fetch"], "env": {"MODE": "fast", "LANG": "C"}}
+
+
+@pytest.mark.parametrize("wishes", OWN)
+def test_a_run_with_a_command_or_variables_of_its_own_gets_no_secrets_and_says_so(
+    world: World, office: tuple[AgentContext, Dispatcher], wishes: dict[str, Any]
+) -> None:
+    context, dispatcher = office
+    run_id = world.add(parameters=wishes, tool_entry=ENTRY)
+    assert request_for(context, world.row(run_id), None).secrets_dir is None
+    dispatcher.step()
+    warnings = world.until(run_id, RunStatus.SUCCEEDED).warnings
+    assert warnings == ["The run has a command or variables of its own, so it gets no secrets."]
+
+
+@pytest.mark.parametrize("wishes", REGISTERED)
+def test_a_run_that_does_as_registered_gets_the_secrets(
+    world: World, office: tuple[AgentContext, Dispatcher], wishes: dict[str, Any]
+) -> None:
+    context, dispatcher = office
+    run_id = world.add(parameters=wishes, tool_entry=ENTRY)
+    assert request_for(context, world.row(run_id), None).secrets_dir is not None
+    dispatcher.step()
+    assert world.until(run_id, RunStatus.SUCCEEDED).warnings == []
+
+
+def test_a_run_of_a_tool_without_secrets_may_have_a_command_of_its_own(
+    world: World, office: tuple[AgentContext, Dispatcher]
+) -> None:
+    _, dispatcher = office
+    run_id = world.add(tool="other", parameters=OWN[0])
+    dispatcher.step()
+    assert world.until(run_id, RunStatus.SUCCEEDED).warnings == []
 
 
 def test_a_run_is_confined_as_its_row_says(world: World, office: tuple[AgentContext, Dispatcher]) -> None:
