@@ -35,6 +35,7 @@ def start_run(_: dict[str, Any], run_id: int) -> Any:
 @blueprint.response(202, Submitted)
 @blueprint.alt_response(404, "NOT_FOUND")
 @blueprint.alt_response(409, "CONFLICT")
+@blueprint.alt_response(410, "GONE")
 @blueprint.doc(parameters=[IDEMPOTENCY_KEY])
 def resubmit_run(values: dict[str, Any], run_id: int) -> Any:
     """Submit a run that is over again, as a new run.

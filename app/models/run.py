@@ -100,7 +100,9 @@ class Run(Base):
     attempts, a job's jitter). ``locks`` are keys in etcd that the run needs while it is held, ``lock_token`` their
     fencing token and ``lock_lease`` the lease that keeps them; a waiting run is claimed with them before
     ``lock_valid_until`` only, by the database's clock. ``output_base`` is the number of the byte with which the present
-    attempt's output begins. ``output_removed_at`` says when retention took the output away.
+    attempt's output begins. ``output_removed_at`` says when retention took the output away, and ``is_output_left`` that
+    some of it, which nobody can read any more, is still to be removed. ``files_removed_at`` says when it took files
+    away that the run saw.
     """
 
     __tablename__ = "runs"
@@ -125,6 +127,7 @@ class Run(Base):
             postgresql_ops={"labels": "jsonb_path_ops"},
         ),
         Index("ix_runs_output_kept", "defined_at", postgresql_where=text("output_removed_at is null")),
+        Index("ix_runs_output_left", "id", postgresql_where=text("is_output_left")),
     )
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
@@ -161,6 +164,8 @@ class Run(Base):
     tool_failures: Mapped[int] = mapped_column(server_default="0")
     output_base: Mapped[int] = mapped_column(BigInteger, server_default="0")
     output_removed_at: Mapped[datetime | None]
+    is_output_left: Mapped[bool] = mapped_column(server_default=text("false"))
+    files_removed_at: Mapped[datetime | None]
     node: Mapped[str | None]
     agent_epoch: Mapped[int | None] = mapped_column(BigInteger)
     handle: Mapped[str | None]

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from datetime import datetime
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from app.errors import NotFound
 from app.models.file import RunFile
 from app.models.run import Run, RunStatus
 
@@ -24,6 +26,19 @@ class FileRepository:
         for row in sorted(rows, key=lambda row: row.run_id == run.id):
             found[row.file_id] = row
         return [found[name] for name in sorted(found)]
+
+    def hold_chain(self, first_id: int) -> datetime | None:
+        """Keep the files of a chain, by its first run, until the transaction ends; give when they were removed.
+
+        Raises:
+            NotFound: the first run is not there any more.
+        """
+        wanted = select(Run.id, Run.files_removed_at).where(Run.id == first_id)
+        row = self._session.execute(wanted.with_for_update(read=True, key_share=True)).one_or_none()
+        if row is None:
+            raise NotFound(f"There is no run {first_id} any more.", hint="Submit the tool again: maoctl tool run")
+        removed_at: datetime | None = row.files_removed_at
+        return removed_at
 
     def hold_defined(self, run_id: int) -> bool:
         """Keep the run in its state until the transaction ends, and tell whether it is ``DEFINED``."""

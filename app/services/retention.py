@@ -5,7 +5,8 @@ Each batch is a transaction of its own, so this may be killed at any moment, don
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -15,6 +16,7 @@ from app.repositories.retention import RECORDS, Amount, RetentionRepository
 from app.services.audit import AuditService
 from app.settings import Retention
 
+log = logging.getLogger(__name__)
 _REFUSALS = "refusals"
 _REFUSALS_DAYS = 1
 _NEVER = datetime.min.replace(tzinfo=UTC)
@@ -46,29 +48,35 @@ class RetentionService:
         """Remove what has had its time, and give how much of each kind; the audit log names ``actor``.
 
         ``is_over`` is called between two batches: it makes the pause that leaves the database to others, and tells
-        whether to stop.
+        whether to stop. A kind that cannot be removed keeps no other from being removed.
+
+        Raises:
+            Exception: a kind could not be removed; the first such error, after all the others.
         """
-        removed = self._remove_all(is_over)
+        failures: list[Exception] = []
+        removed = self._remove_all(is_over, failures)
         for each in removed:
-            if each.amount.count and each.kind != _REFUSALS:
+            if each.amount != Amount() and each.kind != _REFUSALS:
                 details = {"count": each.amount.count, "bytes": each.amount.size_bytes, "before": str(each.before)}
                 self._audit.note(actor, "retention.remove", each.kind, details)
+        if failures:
+            raise failures[0]
         return removed
 
-    def _remove_all(self, is_over: Callable[[], bool]) -> list[Expired]:
-        limits = self._limits()
-        removed = [
-            Expired("output", limits["output"], self._remove_output(limits["output"], is_over)),
-            Expired("files", limits["files"], self._remove_files(limits["files"], is_over)),
-            Expired("runs", limits["runs"], self._remove(RetentionRepository.remove_runs, limits["runs"], is_over)),
-        ]
-        for kind in RECORDS:
-
-            def remove(repository: RetentionRepository, before: datetime, kind: str = kind) -> Amount:
-                return repository.remove_records(kind, before)
-
-            removed.append(Expired(kind, limits[kind], self._remove(remove, limits[kind], is_over)))
-        return [_shown(each) for each in removed]
+    def _remove_all(self, is_over: Callable[[], bool], failures: list[Exception]) -> list[Expired]:
+        removed = []
+        for kind, before in self._limits().items():
+            total = Amount()
+            try:
+                for has_more, batch in self._batches(kind, before):
+                    total += batch
+                    if not has_more or is_over():
+                        break
+            except Exception as error:
+                log.exception("Not everything of %s that has had its time can be removed.", kind)
+                failures.append(error)
+            removed.append(_shown(Expired(kind, before, total)))
+        return removed
 
     def preview(self) -> list[Expired]:
         """Say what would be removed now; nothing is changed."""
@@ -97,41 +105,32 @@ class RetentionService:
             _REFUSALS: _before(_REFUSALS_DAYS),
         }
 
-    def _remove(
-        self,
-        remove: Callable[[RetentionRepository, datetime], Amount],
-        before: datetime,
-        is_over: Callable[[], bool],
-    ) -> Amount:
-        total = Amount()
+    def _batches(self, kind: str, before: datetime) -> Iterator[tuple[bool, Amount]]:
+        """Remove a batch of a kind after the other; give of each whether there may be more, and what it removed."""
         while True:
+            if kind == "files":
+                batch = self._remove_files(before)
+                yield batch.count > 0, batch
+                continue
             # A removal that a crash of PostgreSQL forgets is simply made again.
             with self._database.repeatable_transaction() as session:
-                batch = remove(RetentionRepository(session), before)
-            total += batch
-            if not batch.count or is_over():
-                return total
+                repository = RetentionRepository(session)
+                if kind == "output":
+                    seen, batch = repository.remove_output(before)
+                else:
+                    batch = (
+                        repository.remove_runs(before) if kind == "runs" else repository.remove_records(kind, before)
+                    )
+                    seen = batch.count
+            yield seen > 0, batch
 
-    def _remove_output(self, before: datetime, is_over: Callable[[], bool]) -> Amount:
-        total = Amount()
-        while True:
-            with self._database.repeatable_transaction() as session:
-                seen, batch = RetentionRepository(session).remove_output(before)
-            total += batch
-            if not seen or is_over():
-                return total
-
-    def _remove_files(self, before: datetime, is_over: Callable[[], bool]) -> Amount:
+    def _remove_files(self, before: datetime) -> Amount:
         """Remove rows first and files afterwards: a file without a row is found again, and harms nobody meanwhile."""
-        total = Amount()
-        while True:
-            with self._database.transaction() as session:
-                batch = RetentionRepository(session).remove_files(before)
-            for number in batch:
-                self._remove_file(number)
-            total += Amount(len(batch), sum(batch.values()))
-            if not batch or is_over():
-                return total
+        with self._database.transaction() as session:
+            batch = RetentionRepository(session).remove_files(before)
+        for number in batch:
+            self._remove_file(number)
+        return Amount(len(batch), sum(batch.values()))
 
     def _count_output(self, before: datetime) -> Amount:
         total, after = Amount(), 0

@@ -157,6 +157,8 @@ def upgrade() -> None:
     op.add_column("runs", sa.Column("tool_failures", sa.Integer(), server_default="0", nullable=False))
     op.add_column("runs", sa.Column("output_base", sa.BigInteger(), server_default="0", nullable=False))
     op.add_column("runs", sa.Column("output_removed_at", sa.DateTime(timezone=True), nullable=True))
+    op.add_column("runs", sa.Column("is_output_left", sa.Boolean(), server_default=sa.text("false"), nullable=False))
+    op.add_column("runs", sa.Column("files_removed_at", sa.DateTime(timezone=True), nullable=True))
     op.create_index(
         "ix_runs_lock_lease", "runs", ["id"], unique=False, postgresql_where=sa.text("lock_lease is not null")
     )
@@ -174,6 +176,7 @@ def upgrade() -> None:
         unique=False,
         postgresql_where=sa.text("output_removed_at is null"),
     )
+    op.create_index("ix_runs_output_left", "runs", ["id"], unique=False, postgresql_where=sa.text("is_output_left"))
     _index_for_searches()
     op.add_column("tokens", sa.Column("previous_sha256", sa.String(), nullable=True))
     op.add_column("tokens", sa.Column("previous_valid_until", sa.DateTime(timezone=True), nullable=True))
@@ -183,6 +186,7 @@ def downgrade() -> None:
     op.drop_column("tokens", "previous_valid_until")
     op.drop_column("tokens", "previous_sha256")
     _forget_searches()
+    op.drop_index("ix_runs_output_left", table_name="runs", postgresql_where=sa.text("is_output_left"))
     op.drop_index("ix_runs_output_kept", table_name="runs", postgresql_where=sa.text("output_removed_at is null"))
     op.drop_index(
         "ix_runs_locks_unfinished",
@@ -190,6 +194,8 @@ def downgrade() -> None:
         postgresql_where=sa.text("ended_at is null and locks <> '[]'::jsonb"),
     )
     op.drop_index("ix_runs_lock_lease", table_name="runs", postgresql_where=sa.text("lock_lease is not null"))
+    op.drop_column("runs", "files_removed_at")
+    op.drop_column("runs", "is_output_left")
     op.drop_column("runs", "output_removed_at")
     op.drop_column("runs", "output_base")
     op.drop_column("runs", "tool_failures")

@@ -158,6 +158,7 @@ class RunSchema(CamelSchema):
     start_time = fields.AwareDateTime(attribute="started_at", allow_none=True)
     end_time = fields.AwareDateTime(attribute="ended_at", allow_none=True)
     output_removed_time = fields.AwareDateTime(attribute="output_removed_at", allow_none=True)
+    files_removed_time = fields.AwareDateTime(attribute="files_removed_at", allow_none=True)
     exit_code = fields.Integer(allow_none=True)
     image_digest = fields.String(allow_none=True)
     input_commit = fields.String(allow_none=True)

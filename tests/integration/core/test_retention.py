@@ -4,83 +4,18 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from sqlalchemy import text
 
 from app.clock import utc_now
 from app.models.run import RunStatus
+from app.repositories import retention
 from app.repositories.database import Database
 from app.repositories.retention import RetentionRepository
-from app.services.retention import Expired, RetentionService
-from app.settings import Retention
-from tests.integration.core.conftest import add_run
-
-KEEP_ALL = Retention(**dict.fromkeys(vars(Retention()), 0))
-
-
-def _old_run(database: Database, days: int, output: bytes = b"", **columns: Any) -> int:
-    """Store a run that ended so many days ago, with its output, an event and an attempt before its last."""
-    ended = utc_now() - timedelta(days=days)
-    known = {"status": RunStatus.SUCCEEDED, "defined_at": ended, "ended_at": ended, **columns}
-    run_id = add_run(database, **{key: value for key, value in known.items() if key == "parent_id"}).id
-    with database.transaction() as session:
-        session.execute(
-            text("update runs set status = :status, defined_at = :defined_at, ended_at = :ended_at where id = :id"),
-            {**{key: known[key] for key in ("status", "defined_at", "ended_at")}, "id": run_id},
-        )
-        if known.get("is_unsettled"):
-            session.execute(text("update runs set is_unsettled = true where id = :id"), {"id": run_id})
-        session.execute(
-            text("insert into run_attempts values (:id, 1, 'n', null, null, null, now(), 1, 'lost', '', 0)"),
-            {"id": run_id},
-        )
-        for start in range(0, len(output), 10):
-            values = {"id": run_id, "start": start, "data": output[start : start + 10]}
-            session.execute(text("insert into run_output values (:id, :start, :data)"), values)
-    return run_id
-
-
-def _add_file(database: Database, run_id: int, days: int = 1000) -> int:
-    with database.transaction() as session:
-        number = session.scalar(
-            text(
-                "insert into run_files (run_id, file_id, size_bytes, sha256, uploaded_by, uploaded_at)"
-                " values (:id, 'input', 7, '', 'olga', now() - make_interval(days => :days)) returning id"
-            ),
-            {"id": run_id, "days": days},
-        )
-    return int(number or 0)
-
-
-def _count(database: Database, table: str, condition: str = "true") -> int:
-    with database.transaction() as session:
-        return int(session.scalar(text(f"select count(*) from {table} where {condition}")) or 0)
-
-
-class Sweeper:
-    """A service with settings of the test, that never pauses and notes which files it was told to remove."""
-
-    def __init__(self, database: Database) -> None:
-        self.files: list[int] = []
-        self.days = KEEP_ALL
-        self._database = database
-
-    def keep(self, **days: int) -> Sweeper:
-        self.days = replace(self.days, **days)
-        return self
-
-    def service(self) -> RetentionService:
-        return RetentionService(self._database, self.days, self.files.append)
-
-    def remove(self) -> dict[str, Expired]:
-        return {found.kind: found for found in self.service().remove("olga", lambda: False)}
-
-    def preview(self) -> dict[str, Expired]:
-        return {found.kind: found for found in self.service().preview()}
+from app.services.retention import RetentionService
+from tests.integration.core.expiry import Sweeper, add_file, count, old_run
 
 
 @pytest.fixture
@@ -89,18 +24,18 @@ def sweeper(database: Database) -> Sweeper:
 
 
 def test_what_is_kept_for_ever_stays(database: Database, sweeper: Sweeper) -> None:
-    run_id = _old_run(database, 100_000, b"text")
-    _add_file(database, run_id, 100_000)
+    run_id = old_run(database, 100_000, b"text")
+    add_file(database, run_id, 100_000)
     found = sweeper.remove()
     assert {kind: each.amount.count for kind, each in found.items() if each.before is None} == dict.fromkeys(
         ("output", "files", "runs", "firings", "audit_log", "idempotency_keys"), 0
     )
-    assert _count(database, "runs") == _count(database, "run_output") == _count(database, "run_files") == 1
+    assert count(database, "runs") == count(database, "run_output") == count(database, "run_files") == 1
 
 
 def test_a_run_goes_with_all_that_belongs_to_it(database: Database, sweeper: Sweeper) -> None:
-    old, young = _old_run(database, 31, b"x" * 25), _old_run(database, 29, b"y" * 25)
-    files = [_add_file(database, old), _add_file(database, young)]
+    old, young = old_run(database, 31, b"x" * 25), old_run(database, 29, b"y" * 25)
+    files = [add_file(database, old), add_file(database, young)]
     found = sweeper.keep(runs_days=30).remove()
     assert (found["runs"].amount.count, found["output"].amount.size_bytes, found["files"].amount.size_bytes) == (
         1,
@@ -110,26 +45,26 @@ def test_a_run_goes_with_all_that_belongs_to_it(database: Database, sweeper: Swe
     assert sweeper.files == files[:1]
     for table in ("runs", "run_output", "run_attempts", "run_events", "run_files"):
         column = "id" if table == "runs" else "run_id"
-        assert _count(database, table, f"{column} = {old}") == 0, table
-        assert _count(database, table, f"{column} = {young}") > 0, table
+        assert count(database, table, f"{column} = {old}") == 0, table
+        assert count(database, table, f"{column} = {young}") > 0, table
 
 
 def test_output_goes_before_its_run_and_the_run_says_when(database: Database, sweeper: Sweeper) -> None:
-    run_id = _old_run(database, 10, b"z" * 35)
+    run_id = old_run(database, 10, b"z" * 35)
     found = sweeper.keep(output_days=7, runs_days=30).remove()
     assert (found["output"].amount.count, found["output"].amount.size_bytes) == (1, 35)
-    assert _count(database, "run_output") == 0
-    assert _count(database, "runs", f"id = {run_id} and output_removed_at is not null") == 1
+    assert count(database, "run_output") == 0
+    assert count(database, "runs", f"id = {run_id} and output_removed_at is not null") == 1
     assert sweeper.remove()["output"].amount.count == 0
 
 
 def test_the_preview_tells_what_is_removed_then_and_changes_nothing(database: Database, sweeper: Sweeper) -> None:
-    runs = [_old_run(database, days, b"t" * 1000) for days in (5, 40, 50, 400)]
+    runs = [old_run(database, days, b"t" * 1000) for days in (5, 40, 50, 400)]
     for run_id in runs:
-        _add_file(database, run_id)
+        add_file(database, run_id)
     sweeper.keep(runs_days=300, output_days=30, files_days=45)
     before = sweeper.preview()
-    assert _count(database, "run_output") == 400
+    assert count(database, "run_output") == 400
     after = sweeper.remove()
     assert {kind: each.amount.count for kind, each in before.items()} == {
         kind: each.amount.count for kind, each in after.items()
@@ -140,15 +75,15 @@ def test_the_preview_tells_what_is_removed_then_and_changes_nothing(database: Da
 
 
 def test_a_run_in_doubt_counts_as_over_and_a_live_one_never_does(database: Database, sweeper: Sweeper) -> None:
-    doubtful = _old_run(database, 40, status=RunStatus.IN_DOUBT)
-    live = _old_run(database, 40, b"live", status=RunStatus.RUNNING, ended_at=None)
+    doubtful = old_run(database, 40, status=RunStatus.IN_DOUBT)
+    live = old_run(database, 40, b"live", status=RunStatus.RUNNING, ended_at=None)
     assert sweeper.keep(runs_days=30).remove()["runs"].amount.count == 1
-    assert _count(database, "runs", f"id = {doubtful}") == 0
-    assert _count(database, "run_output", f"run_id = {live}") == 1
+    assert count(database, "runs", f"id = {doubtful}") == 0
+    assert count(database, "run_output", f"run_id = {live}") == 1
 
 
 def test_a_run_whose_files_are_to_be_set_aside_stays_until_they_are(database: Database, sweeper: Sweeper) -> None:
-    run_id = _old_run(database, 40, is_unsettled=True)
+    run_id = old_run(database, 40, is_unsettled=True)
     sweeper.keep(runs_days=30)
     assert sweeper.preview()["runs"].amount.count == sweeper.remove()["runs"].amount.count == 0
     with database.transaction() as session:
@@ -157,9 +92,9 @@ def test_a_run_whose_files_are_to_be_set_aside_stays_until_they_are(database: Da
 
 
 def test_files_stay_while_a_resubmission_that_reads_them_goes_on(database: Database, sweeper: Sweeper) -> None:
-    first = _old_run(database, 40)
-    again = _old_run(database, 1, parent_id=first, status=RunStatus.RUNNING, ended_at=None)
-    _add_file(database, first)
+    first = old_run(database, 40)
+    again = old_run(database, 1, parent_id=first, status=RunStatus.RUNNING, ended_at=None)
+    add_file(database, first)
     sweeper.keep(runs_days=30, files_days=30)
     found = sweeper.remove()
     assert (found["files"].amount.count, found["runs"].amount.count, sweeper.files) == (0, 0, [])
@@ -167,7 +102,7 @@ def test_files_stay_while_a_resubmission_that_reads_them_goes_on(database: Datab
         session.execute(text("update runs set status = 'FAILED', ended_at = now() where id = :id"), {"id": again})
     found = sweeper.remove()
     assert (found["files"].amount.count, found["runs"].amount.count, len(sweeper.files)) == (1, 1, 1)
-    assert _count(database, "runs", f"id = {again} and parent_id is null") == 1
+    assert count(database, "runs", f"id = {again} and parent_id is null") == 1
 
 
 @pytest.mark.parametrize(
@@ -192,11 +127,11 @@ def test_records_go_by_their_age(
     expected = 2 if setting else 3
     assert sweeper.preview()[kind].amount.count == expected
     assert sweeper.remove()[kind].amount.count == expected
-    assert _count(database, kind, "true" if kind != "audit_log" else "actor <> 'olga'") == 4 - expected
+    assert count(database, kind, "true" if kind != "audit_log" else "actor <> 'olga'") == 4 - expected
 
 
 def test_keys_go_after_the_time_in_which_they_count(database: Database, sweeper: Sweeper) -> None:
-    run_id = _old_run(database, 1)
+    run_id = old_run(database, 1)
     with database.transaction() as session:
         for number, days in enumerate((1, 40)):
             session.execute(
@@ -207,7 +142,7 @@ def test_keys_go_after_the_time_in_which_they_count(database: Database, sweeper:
                 {"key": str(number), "run": run_id, "days": days},
             )
     assert sweeper.keep(idempotency_days=30).remove()["idempotency_keys"].amount.count == 1
-    assert _count(database, "idempotency_keys", "key = '0'") == 1
+    assert count(database, "idempotency_keys", "key = '0'") == 1
 
 
 def _many_old_runs(database: Database, count: int) -> None:
@@ -230,7 +165,7 @@ def _many_old_runs(database: Database, count: int) -> None:
 
 
 def test_the_audit_log_says_what_was_removed(database: Database, sweeper: Sweeper) -> None:
-    _old_run(database, 31, b"12345")
+    old_run(database, 31, b"12345")
     sweeper.keep(runs_days=30).remove()
     sweeper.remove()
     noted = "select target, (details->>'count')::int from audit_log where actor = 'olga' and result = 'done' order by 1"
@@ -253,16 +188,16 @@ def test_two_at_once_remove_everything_once(database: Database, sweeper: Sweeper
         removed = sum(pool.map(remove, range(2)))
     # The one that ended first may have left to the other what that had in its hands.
     assert removed + sweeper.remove()["runs"].amount.count == 3000
-    assert _count(database, "runs") == _count(database, "run_output") == _count(database, "run_events") == 0
-    assert _count(database, "firings", "run_id is null") == 3000
+    assert count(database, "runs") == count(database, "run_output") == count(database, "run_events") == 0
+    assert count(database, "firings", "run_id is null") == 3000
 
 
 def test_a_removal_that_is_cut_short_is_completed_by_the_next(database: Database, sweeper: Sweeper) -> None:
     _many_old_runs(database, 1200)
     sweeper.keep(runs_days=30).service().remove("olga", lambda: True)
-    assert 0 < _count(database, "runs") < 1200
+    assert 0 < count(database, "runs") < 1200
     sweeper.remove()
-    assert _count(database, "runs") == 0
+    assert count(database, "runs") == 0
 
 
 def test_what_somebody_else_holds_is_left_and_not_waited_for(database: Database, sweeper: Sweeper) -> None:
@@ -303,15 +238,15 @@ def test_an_output_of_very_many_pieces_goes_in_batches_and_is_unreadable_at_once
 ) -> None:
     monkeypatch.setattr(retention, "_PIECES", 3)
     monkeypatch.setattr(retention, "_MORE_PIECES", 4)
-    huge, small = _old_run(database, 50, b"h" * 200), _old_run(database, 40, b"s" * 10)
+    huge, small = old_run(database, 50, b"h" * 200), old_run(database, 40, b"s" * 10)
     sweeper.keep(output_days=30, runs_days=35).service().remove("olga", lambda: True)
-    assert _count(database, "run_output", f"run_id = {huge}") == 17
-    assert _count(database, "runs", f"id = {huge} and output_removed_at is not null and is_output_left") == 1
+    assert count(database, "run_output", f"run_id = {huge}") == 17
+    assert count(database, "runs", f"id = {huge} and output_removed_at is not null and is_output_left") == 1
     assert sweeper.service().remove("olga", lambda: True)[0].amount.size_bytes == 40
-    assert _count(database, "run_output", f"run_id = {huge}") == 13
+    assert count(database, "run_output", f"run_id = {huge}") == 13
     found = sweeper.remove()
     assert (found["output"].amount.size_bytes, found["runs"].amount.count) == (140, 2)
-    assert _count(database, "run_output") == _count(database, "runs", f"id in ({huge}, {small})") == 0
+    assert count(database, "run_output") == count(database, "runs", f"id in ({huge}, {small})") == 0
 
 
 def test_pieces_that_are_large_go_by_their_size(
@@ -319,18 +254,18 @@ def test_pieces_that_are_large_go_by_their_size(
 ) -> None:
     monkeypatch.setattr(retention, "_PIECES", 1)
     monkeypatch.setattr(retention, "_MORE_BYTES", 25)
-    run_id = _old_run(database, 50, b"h" * 100)
+    run_id = old_run(database, 50, b"h" * 100)
     sweeper.keep(output_days=30)
     left = []
     for _ in range(5):
         sweeper.service().remove("olga", lambda: True)
-        left.append(_count(database, "run_output", f"run_id = {run_id}"))
+        left.append(count(database, "run_output", f"run_id = {run_id}"))
     assert left == [9, 6, 3, 0, 0]
-    assert _count(database, "runs", "is_output_left") == 0
+    assert count(database, "runs", "is_output_left") == 0
 
 
 def test_a_kind_that_cannot_be_removed_keeps_no_other_from_it(database: Database, sweeper: Sweeper) -> None:
-    _add_file(database, _old_run(database, 40, b"text"))
+    add_file(database, old_run(database, 40, b"text"))
     sweeper.keep(runs_days=30)
 
     def refuse(_: int) -> None:
@@ -338,59 +273,5 @@ def test_a_kind_that_cannot_be_removed_keeps_no_other_from_it(database: Database
 
     with pytest.raises(OSError, match="read-only"):
         RetentionService(database, sweeper.days, refuse).remove("olga", lambda: False)
-    assert _count(database, "run_output") == _count(database, "runs") == 0
-    assert _count(database, "audit_log", "actor = 'olga' and target in ('output', 'runs')") == 2
-
-
-def _resubmission(database: Database, sweeper: Sweeper) -> tuple[SubmitService, int]:
-    """Give who takes resubmissions, and the number of a run whose file has had its time."""
-    registry = Registry(MemoryKv())
-    registry.add_tool(Tool("spike", "olga", "img:1", "", "", ""))
-    run_id = _old_run(database, 40)
-    _add_file(database, run_id)
-    sweeper.keep(files_days=30)
-    return SubmitService(database, Planner(registry, ["docker", "dummy"])), run_id
-
-
-def test_a_run_whose_files_are_gone_says_so_and_is_not_submitted_again(
-    database: Database, sweeper: Sweeper, owner: Identity
-) -> None:
-    submissions, run_id = _resubmission(database, sweeper)
-    again = _old_run(database, 35, parent_id=run_id)
-    untouched = _old_run(database, 40)
-    sweeper.remove()
-    assert _count(database, "runs", f"files_removed_at is not null and id in ({run_id}, {again})") == 2
-    for number in (run_id, again):
-        with pytest.raises(Gone, match=f"The files of run {run_id}") as refused:
-            submissions.resubmit(owner, number, {})
-        assert refused.value.hint is not None
-        assert "upload the files anew" in refused.value.hint
-    assert submissions.resubmit(owner, untouched, {}) > untouched
-
-
-def test_a_resubmission_that_is_being_stored_keeps_the_files(
-    database: Database, sweeper: Sweeper, owner: Identity
-) -> None:
-    _, run_id = _resubmission(database, sweeper)
-    with database.transaction() as session:
-        assert FileRepository(session).hold_chain(run_id) is None
-        assert sweeper.remove()["files"].amount.count == 0
-        again = RunRepository(session).add(
-            new_run("spike", {}, submitter="olga", owner=owner.owner, backend="dummy", parent_id=run_id), actor="olga"
-        )
-    assert sweeper.remove()["files"].amount.count == 0
-    with database.transaction() as session:
-        assert len(FileRepository(session).visible(RunRepository(session).get(again.id))) == 1
-
-
-def test_a_resubmission_that_comes_while_the_files_go_is_refused(
-    database: Database, sweeper: Sweeper, owner: Identity
-) -> None:
-    submissions, run_id = _resubmission(database, sweeper)
-    with ThreadPoolExecutor(1) as pool:
-        with database.transaction() as session:
-            assert len(RetentionRepository(session).remove_files(utc_now() - timedelta(days=30))) == 1
-            asked = pool.submit(submissions.resubmit, owner, run_id, {})
-            wait_until(lambda: _count(database, "pg_stat_activity", _WAITS_FOR_A_LOCK) == 1)
-        with pytest.raises(Gone):
-            asked.result()
+    assert count(database, "run_output") == count(database, "runs") == 0
+    assert count(database, "audit_log", "actor = 'olga' and target in ('output', 'runs')") == 2

@@ -38,6 +38,7 @@ RUN_KEYS = [
     "startTime",
     "endTime",
     "outputRemovedTime",
+    "filesRemovedTime",
     "exitCode",
     "imageDigest",
     "inputCommit",
