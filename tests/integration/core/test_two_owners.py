@@ -25,6 +25,7 @@ from app.clock import utc_now
 from app.factory import create_app
 from app.models.attempt import RunAttempt
 from app.models.job import Firing
+from app.models.lock import Holder
 from app.models.output import OutputChunk
 from app.models.run import Run, RunStatus
 from app.models.token import Permission
@@ -78,6 +79,12 @@ SEARCHES: dict[str, Any] = {
     "outputCommit": "2b",
 }
 
+# What the nodes share, and so every token reads, about runs of every owner: with all that is told of them.
+SHARED = {
+    "GET /api/locks": {"key", "runId", "node", "since", "token"},
+    "GET /api/notifications": {"id", "node", "kind", "tool", "runId", "summary", "values"},
+}
+
 ROUTES = all_routes()
 OF_A_THING = [route for route in ROUTES if re.search("<(run_id|job_id|identifier)>", route)]
 READINGS = [route for route in ROUTES if route.startswith("GET ") and "<" not in route]
@@ -118,9 +125,18 @@ def pair(callers: Callers) -> Iterator[Pair]:
         session.add(Firing(owner="olgas-group", due_at=utc_now() - timedelta(hours=1), outcome="fired", **fired))
     file = f"/api/runs/{runs[RunStatus.DEFINED]}/files/olgas.txt"
     assert olga.post(file, data=b"of olga", content_type="application/octet-stream").status_code == 201
+    _share(callers, runs[RunStatus.RUNNING])
     own = sven.post("/api/runs", json={"jobSpec": {"tool": "spike", "description": "of sven"}}).get_json()["runId"]
     _a_run(callers, RunStatus.FAILED, parent_id=1)
     yield Pair(callers, olga, sven, runs, own)
+
+
+def _share(callers: Callers, run_id: int) -> None:
+    """Put into etcd what a run of Olga leaves there: a lock and a notification."""
+    holder = Holder(run_id=run_id, node="n", installation="i", epoch=1)
+    callers.services.locks._locks.take(["olgas-lock"], holder, utc_now(), ttl_seconds=600)
+    spike = {"kind": "spike", "tool": "spike", "run_id": run_id, "summary": "olga's is high", "values": {"mean": 1}}
+    callers.services.notifications._registry.put_notification("n", "01M80R56GMQRBYJ5EBVZVHYV8D", spike)
 
 
 def _a_run(callers: Callers, status: RunStatus, parent_id: int | None = None) -> int:
@@ -205,10 +221,20 @@ def answers(pair: Pair, route: str) -> set[int]:
 
 
 def test_nothing_that_sven_reads_tells_of_olga(pair: Pair) -> None:
+    telling = set()
     for route in READINGS:
         answer = call(pair.sven, route)
         assert answer.status_code in (200, 503), route
-        assert not [mark for mark in MARKS if mark in answer.get_data(as_text=True).lower()], route
+        if any(mark in answer.get_data(as_text=True).lower() for mark in MARKS):
+            telling.add(route)
+    assert telling == SHARED.keys()
+
+
+@pytest.mark.parametrize("route", SHARED)
+def test_of_what_the_nodes_share_sven_reads_this_and_not_whose_it_is(pair: Pair, route: str) -> None:
+    [item] = call(pair.sven, route).get_json()["items"]
+    assert item.keys() == SHARED[route]
+    assert "olgas-group" not in json.dumps(item)
 
 
 def test_no_filter_shows_sven_a_run_of_olga(pair: Pair) -> None:
