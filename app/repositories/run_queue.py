@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -35,6 +36,23 @@ class Capacity:
     def of_one(self, kind: str) -> int:
         """Give the limit for one tool, owner or backend."""
         return {"tool": self.per_tool, "owner": self.per_owner, "backend": self.per_backend}[kind]
+
+
+@dataclass
+class Wanting:
+    """The runs that could begin if they had their locks, oldest first, and how many more of them there is room for.
+
+    Where there is no room, one that is older than ``ahead_of``, the first that only waits for a slot, takes its locks
+    ahead. Without that it would never begin: runs without locks fill each slot as soon as it is free.
+    """
+
+    runs: Sequence[Run]
+    room: int
+    ahead_of: float
+
+    def may_take(self, run: Run) -> bool:
+        """Tell whether a run may take its locks, now that ``room`` is left."""
+        return self.room > 0 or (self.room == 0 and run.id < self.ahead_of)
 
 
 @dataclass
@@ -79,14 +97,16 @@ class RunQueue:
             seen.update(run.id for run in found)
         return claimed
 
-    def wanting_locks(self, capacity: Capacity) -> tuple[Sequence[Run], int]:
-        """Give the runs that could begin if they had their locks, oldest first, and how many there is room for."""
+    def wanting_locks(self, capacity: Capacity) -> Wanting:
+        """Give the runs that could begin if they had their locks, and which of them may take them."""
         usage = self._usage()
         for values in self._session.execute(_LOCKED_RUNS):
             usage.add(values)
         full = {f"full_{kind}": usage.full(kind, capacity) for kind in _KINDS}
-        wanting = list(self._session.scalars(_WANTING_LOCKS, full))
-        return wanting, max(capacity.runs - usage.runs, 0) if capacity.disk is None else 0
+        runs = list(self._session.scalars(_WANTING_LOCKS, full))
+        room = capacity.runs - usage.runs if capacity.disk is None else -1
+        first = self._session.scalar(_FIRST_TO_BEGIN, full) if runs and room == 0 else 0
+        return Wanting(runs, room, math.inf if first is None else first)
 
     def explain_waiting(self, capacity: Capacity) -> None:
         """Write on every waiting run what it waits for; what a run waits for in etcd is written by others."""
@@ -173,6 +193,7 @@ _QUEUE = (
     .limit(bindparam("limit"))
     .with_for_update(skip_locked=True, of=Run)
 )
+_FIRST_TO_BEGIN = select(Run.id).where(*_COULD_BEGIN, _HAS_ITS_LOCKS).order_by(Run.id).limit(1)
 # Spelt like the condition of the index, so that runs without locks cost nothing here.
 _HAS_LOCKS = text("runs.ended_at is null and runs.locks <> '[]'::jsonb")
 _LOCKED_RUNS = select(Run.tool, Run.owner, Run.backend).where(

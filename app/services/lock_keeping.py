@@ -84,18 +84,18 @@ class LockKeeper:
                 self._renewer.tell([])
                 return
             holdings = runs.holdings()
-            wanting, room = RunQueue(session).wanting_locks(capacity)
+            wanting = RunQueue(session).wanting_locks(capacity)
             # Asked before etcd is: however long we stand still after that, a lease is not believed to be younger.
             valid_until = runs.now() + timedelta(seconds=self._lease_seconds / _TRUSTED_PART)
-        self.has_waiting = bool(wanting)
+        self.has_waiting = bool(wanting.runs)
         needed = self._needed(holdings)
         self._renewer.tell(holding.lease for holding in needed)
         try:
             self._give_back([holding for holding in holdings if holding not in needed])
             self._renew(needed, valid_until)
-            self._taker.take(wanting, room, valid_until)
+            self._taker.take(wanting, valid_until)
         except RegistryDown:
-            self._taker.explain_outage(wanting)
+            self._taker.explain_outage(wanting.runs)
             raise
 
     def _needed(self, holdings: Sequence[Holding]) -> list[Holding]:

@@ -13,6 +13,7 @@ from app.models.run import Run
 from app.repositories.kv import Lease
 from app.repositories.locks import LockRepository
 from app.repositories.run_locks import RunLockRepository
+from app.repositories.run_queue import Wanting
 from app.services.agent_context import AgentContext
 from app.services.lock_renewal import LeaseRenewer
 
@@ -57,25 +58,23 @@ class LockTaker:
         self._locks = locks
         self._renewer = renewer
 
-    def take(self, wanting: Sequence[Run], room: int, valid_until: datetime) -> None:
-        """Take the locks of up to ``room`` runs that could begin if they had them; ``wanting`` is oldest first.
-
-        They may be claimed until ``valid_until``.
+    def take(self, wanting: Wanting, valid_until: datetime) -> None:
+        """Take the locks of the runs that may have them; those that get them may be claimed until ``valid_until``.
 
         A run that has to wait is not overtaken by younger ones that want one of its locks: else one that wants several
         might never find all of them free.
         """
-        if not wanting:
+        if not wanting.runs:
             return
         look = _Look(self._locks.held())
-        for run in wanting:
+        for run in wanting.runs:
             keys = sorted(set(run.locks))
-            lease = self._found(run, keys, look) or (self._try(run, keys, look) if room > 0 else None)
+            lease = self._found(run, keys, look) or (self._try(run, keys, look) if wanting.may_take(run) else None)
             if lease is None:
                 look.leave_waiting(run.id, keys)
             elif self._note(run, lease, valid_until):
                 self._renewer.add(lease.id)
-                room -= 1
+                wanting.room -= 1
             else:
                 self._locks.give_back(lease.id)
         self._explain(look.reasons)

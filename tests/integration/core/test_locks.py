@@ -129,16 +129,57 @@ def test_runs_of_a_node_get_a_lock_in_the_order_of_their_numbers(node: LockNode)
     assert served == wanted
 
 
-def test_no_more_locks_are_taken_than_runs_can_begin(database_url: str, kv: EtcdKv, tmp_path: Path) -> None:
+def test_no_more_than_one_run_takes_its_locks_before_there_is_room(
+    database_url: str, kv: EtcdKv, tmp_path: Path
+) -> None:
     node = LockNode(database_url, tmp_path, kv, "a", concurrent_runs=2)
-    first, second, third = (node.want(key) for key in "abc")
+    first, second, third, fourth = (node.want(key) for key in "abcd")
     for _ in range(2):
         node.keeper.tick()
         assert node.holders() == {"a": first, "b": second}
     assert node.claim() == [first, second]
-    assert node.serve() == []
+    for _ in range(2):
+        assert node.serve() == []
+        assert node.holders() == {"a": first, "b": second, "c": third}
     node.finish(first)
-    assert node.serve() == [third]
+    assert node.claim() == [third]
+    node.keeper.tick()
+    assert node.holders() == {"b": second, "c": third, "d": fourth}
+    node.close()
+
+
+def test_runs_that_want_no_locks_do_not_keep_an_older_one_that_does_from_its_turn(
+    database_url: str, kv: EtcdKv, tmp_path: Path
+) -> None:
+    node = LockNode(database_url, tmp_path, kv, "a", concurrent_runs=1)
+    at_work = node.add()
+    assert node.serve() == [at_work]
+    waiting = [node.add(), node.want("a"), node.add(), node.want("b"), node.add()]
+    served = []
+    for _ in waiting:
+        node.keeper.tick()
+        assert node.holders().keys() <= {"a", "b"}
+        # The claim comes first: in an agent, the dispatcher is faster than the keeper.
+        node.finish(at_work)
+        (at_work,) = node.claim()
+        served.append(at_work)
+    assert served == waiting
+    node.close()
+
+
+def test_a_run_behind_others_that_could_begin_takes_no_locks_before_there_is_room(
+    database_url: str, kv: EtcdKv, tmp_path: Path
+) -> None:
+    node = LockNode(database_url, tmp_path, kv, "a", concurrent_runs=1)
+    at_work = node.add()
+    assert node.serve() == [at_work]
+    older, wanting = node.add(), node.want("a")
+    assert node.serve() == []
+    assert node.holders() == {}
+    node.finish(at_work)
+    assert node.claim() == [older]
+    node.keeper.tick()
+    assert node.holders() == {"a": wanting}
     node.close()
 
 
