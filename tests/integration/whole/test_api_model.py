@@ -27,7 +27,7 @@ from app.wiring import build
 from tests.api_calls import TOOL
 from tests.integration.whole.stepped_agent import SteppedAgent
 
-SEQUENCES = int(os.environ.get("MAO_TEST_SEQUENCES", "25"))
+SEQUENCES = int(os.environ.get("MAO_TEST_SEQUENCES", "60"))
 STEPS = 40
 NAMES = st.sampled_from(["alpha", "beta", "gamma"])
 KEYS = st.sampled_from([None, None, "key-1", "key-2"])
@@ -78,6 +78,9 @@ class ApiModel(RuleBasedStateMachine):
         self.jobs: dict[str, dict[str, Any]] = {}
         self.secrets: dict[str, str] = {}
         self.dead_secrets: list[str] = []
+        # Most calls are about a tool, so there is one from the beginning.
+        added = self.call("POST", "/api/tools", json={**ENTRY, "name": "alpha"}, expected=201)
+        self.tools["alpha"] = added.headers["ETag"]
 
     # The registry.
 
