@@ -73,7 +73,9 @@ def fuzz(house: House, operation: Any, cases: int, statuses: Counter[int]) -> No
     )
     @given(case=operation.as_strategy(), is_known=st.booleans())
     def try_one(case: Any, is_known: bool) -> None:
-        if is_known or case.path.endswith(WAITING):
+        # The caller's own token stays what it is.
+        is_ours = case.path_parameters.get("identifier") == "root"
+        if is_known or is_ours or case.path.endswith(WAITING):
             known = {**PLACES, **({"name": "series"} if "/datasets/" in case.path else {})}
             case.path_parameters.update({place: known[place] for place in case.path_parameters if place in known})
         answer = case.call(headers={"X-Api-Token": house.token})
