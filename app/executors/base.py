@@ -153,6 +153,9 @@ class Executor(Protocol):
             BackendFailed: with cause ``tool_error``: the command is missing or cannot be executed.
         """
 
+    def has_forgotten(self, handle: str) -> bool:
+        """Tell whether what shows as created may have run all the same, because what would know of it is gone."""
+
     def status(self, handle: str) -> Observation:
         """Say what the backend shows now."""
 

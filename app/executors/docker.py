@@ -22,7 +22,7 @@ from urllib3.exceptions import HTTPError, ReadTimeoutError
 
 from app import settings
 from app.errors import BackendFailed, DockerDown, Invalid, StorageFull
-from app.executors import container_state, firewall, images, secret_folders
+from app.executors import container_state, engine_memory, firewall, images, secret_folders
 from app.executors.base import Leftover, Observation, Phase, RunRequest, StopMode, StoredImage
 from app.executors.bridge import bridge_of, network_options
 from app.executors.container_profile import (
@@ -149,6 +149,11 @@ class DockerExecutor:
                 self._has_network = False
                 self._ensure_network()
             time.sleep(_PAUSE_SECONDS)
+
+    def has_forgotten(self, handle: str) -> bool:
+        """Ask the engine whether it knows that it made the container."""
+        with _door("give its events"):
+            return not engine_memory.remembers_creation(self._client, handle)
 
     def status(self, handle: str) -> Observation:
         """Inspect the container."""

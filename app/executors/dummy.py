@@ -30,6 +30,10 @@ class DummyExecutor:
     def start(self, handle: str) -> None:
         """Do nothing; the work has ended already."""
 
+    def has_forgotten(self, handle: str) -> bool:
+        """Give False: there is nothing to know."""
+        return False
+
     def status(self, handle: str) -> Observation:
         """Say that it ended with exit code 0."""
         return Observation(Phase.ENDED, exit_code=0)

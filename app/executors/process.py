@@ -82,6 +82,10 @@ class ProcessExecutor:
                     hint=f"{process_folder.WRAPPER_LOG} in the run's folder on the node says why.",
                 )
 
+    def has_forgotten(self, handle: str) -> bool:
+        """Give False: the attempt's folder shows whether its wrapper took it."""
+        return False
+
     def status(self, handle: str) -> Observation:
         """Read what the wrapper wrote, and look whether it and the tool are alive."""
         folder = self._place(handle)

@@ -63,6 +63,7 @@ class Supervision:
         self._context = context
         self._claimed = claimed
         self._was_unobserved = claimed is None
+        self._may_have_started = claimed is None
         self._buffer: OutputBuffer | None = None
         self._deadline: datetime | None = None
         self._is_stop_asked = False
@@ -173,9 +174,8 @@ class Supervision:
         withheld = [warning for warning in secrets.warnings_of(self._context, run) if warning not in known]
         if withheld:
             columns["warnings"] = [*known, *withheld]
-        # What the clone held before the tool began is known now and never again, so this must not be forgotten.
-        transaction = self._context.database.transaction if ready else self._context.database.repeatable_transaction
-        with transaction() as session:
+        # From here on a start may have been sent, and what the clone held before is known now and never again.
+        with self._context.database.transaction() as session:
             return self._change(session, run, RunStatus.SUBMITTED, columns)
 
     def _ready_data(self, run: Run) -> dict[str, Any]:
@@ -211,12 +211,21 @@ class Supervision:
 
     def _start_created(self, run: Run) -> Run:
         executor, handle = self._executor(run), run.handle or ""
-        if self._was_unobserved and executor.status(handle).phase is Phase.GONE:
-            message = "The container is gone, and nothing shows whether it ran."
-            return self._finish(run, Outcome(RunStatus.IN_DOUBT, Cause.LOST, message))
+        if self._may_have_started and (seen := self._nothing_known(executor, handle)):
+            what = "The container is gone" if seen.phase is Phase.GONE else "The backend was replaced during the start"
+            message = f"{what}, and nothing shows whether it ran."
+            return self._finish(run, Outcome(RunStatus.IN_DOUBT, Cause.LOST, message), seen)
+        self._may_have_started = True
         executor.start(handle)
         with self._context.database.repeatable_transaction() as session:
             return self._change(session, run, RunStatus.RUNNING, {"started_at": utc_now(), "waiting_for": None})
+
+    @staticmethod
+    def _nothing_known(executor: Executor, handle: str) -> Observation | None:
+        """Give what the backend shows where that does not tell whether a start that was asked for has happened."""
+        seen = executor.status(handle)
+        is_forgotten = seen.phase is Phase.CREATED and executor.has_forgotten(handle)
+        return seen if seen.phase is Phase.GONE or is_forgotten else None
 
     def _follow_or_drop(self, run: Run) -> Run:
         phase = self._executor(run).status(run.handle).phase if run.handle else Phase.CREATED
@@ -277,10 +286,11 @@ class Supervision:
             return seen.phase is Phase.ENDED
         if run.handle is None:
             return run.status == RunStatus.PENDING_SUBMIT
-        if self._executor(run).status(run.handle).phase is not Phase.CREATED:
+        executor = self._executor(run)
+        if executor.status(run.handle).phase is not Phase.CREATED or executor.has_forgotten(run.handle):
             return False
         # An agent that was frozen before its call of "start" finds nothing to start when it wakes.
-        self._executor(run).remove(run.handle)
+        executor.remove(run.handle)
         return True
 
     def _begin_again(self, run: Run, outcome: Outcome, failures: dict[str, int], seen: Observation | None) -> Run:

@@ -368,3 +368,54 @@ def test_a_stop_that_the_backend_refused_is_tried_again(world: World) -> None:
     dispatcher.told(f"{run_id}:{RunStatus.ABORTING}")
     assert world.until(run_id, RunStatus.ABORTED, tend=dispatcher).cause == "cancelled"
     assert world.calls.count("stop") >= 2
+
+
+def test_a_start_that_was_lost_with_the_engine_is_not_sent_again(world: World) -> None:
+    answers = iter([DockerDown("The engine was killed.")])
+
+    def lose_the_answer(name: str) -> None:
+        if name == "start" and (lost := next(answers, None)):
+            world.backend.is_replaced = True
+            raise lost
+
+    world.rules.append(lose_the_answer)
+    run_id = world.add(parameters={"infrastructure_retries": 3, "tool_retries": 3})
+    _, dispatcher = world.begin()
+    dispatcher.step()
+    row = world.until(run_id, *FINAL)
+    assert (row.status, row.cause, row.attempt) == (RunStatus.IN_DOUBT, "lost", 1)
+    assert world.calls.count("start") == 1
+
+
+def test_a_start_that_was_lost_on_the_way_is_sent_again_to_the_same_engine(world: World) -> None:
+    answers = iter([DockerDown("The connection was cut.")])
+
+    def lose_the_answer(name: str) -> None:
+        if name == "start" and (lost := next(answers, None)):
+            raise lost
+
+    world.rules.append(lose_the_answer)
+    run_id = world.add()
+    _, dispatcher = world.begin()
+    dispatcher.step()
+    assert world.until(run_id, *FINAL).status == RunStatus.SUCCEEDED
+    assert world.calls.count("start") == 2
+
+
+def test_a_new_agent_starts_nothing_that_a_replaced_engine_knows_nothing_of(world: World) -> None:
+    first, dispatcher = world.begin()
+
+    def vanish(name: str) -> None:
+        if name == "start" and not first.lost.is_set():
+            first.lost.set()
+            raise DockerDown("This agent is dead.")
+
+    world.rules.append(vanish)
+    run_id = world.add()
+    dispatcher.step()
+    assert first.lost.wait(10)
+    world.backend.is_replaced = True
+    _, successor = world.begin()
+    successor.take_over()
+    assert world.until(run_id, *FINAL).status == RunStatus.IN_DOUBT
+    assert world.calls.count("start") == 1

@@ -49,6 +49,7 @@ class Scripted:
         self.text = b"hello\n"
         self.exit_code = 0
         self.is_slow = False
+        self.is_replaced = False
         self._before = before
 
     def prepare(self, request: RunRequest) -> RunRequest:
@@ -75,6 +76,9 @@ class Scripted:
         thing = self.things[handle]
         thing.seen = replace(thing.seen, phase=Phase.ENDED, exit_code=exit_code, ended_at=utc_now())
         thing.is_over.set()
+
+    def has_forgotten(self, handle: str) -> bool:
+        return self.is_replaced
 
     def status(self, handle: str) -> Observation:
         self._before("status")

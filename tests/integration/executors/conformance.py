@@ -144,6 +144,11 @@ class RealExecutor(AnyExecutor):
         assert list(executor.output(handle, 0)) == []
         assert not (data_dir / "runs").exists()
 
+    def test_what_was_just_created_is_not_forgotten(self, executor: Executor) -> None:
+        handle = executor.create(executor.prepare(self.request_for()))
+        assert not executor.has_forgotten(handle)
+        executor.remove(handle)
+
     def test_starting_twice_runs_once(self, executor: Executor, data_dir: Path) -> None:
         request = self.request_for(IN_DATA_FOLDER + "echo ran >> runs; sleep 1", data_dir=str(data_dir))
         handle = self.begun(executor, request)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -24,6 +25,7 @@ from tests.integration.executors.conformance import (
     PATIENCE_SECONDS,
     ExecutorTests,
 )
+from tests.integration.executors.docker_tests import DockerTests
 from tests.integration.executors.proxy import EngineProxy
 
 pytestmark = pytest.mark.docker
@@ -119,6 +121,18 @@ class TestOutages(ExecutorTests):
         assert executor.status(handle).phase is Phase.ENDED
 
 
+class TestReplacedEngine(DockerTests):
+    def test_an_engine_knows_what_it_made_until_its_memory_is_full(self, executor: Executor, engine: Any) -> None:
+        handle = executor.create(executor.prepare(self.request_for()))
+        assert not executor.has_forgotten(handle)
+        # An engine that was started anew has no events at all; this one is made to forget its first ones.
+        for number in range(140):
+            engine.create_volume(f"mao-test-crowd-{number}")
+            engine.remove_volume(f"mao-test-crowd-{number}")
+        assert executor.has_forgotten(handle)
+        executor.remove(handle)
+
+
 class TestEngineDown:
     def test_every_call_says_that_the_engine_is_down(self, tmp_path: Path) -> None:
         down = DockerExecutor(Docker(socket=f"unix://{tmp_path}/none.sock"))
@@ -129,6 +143,7 @@ class TestEngineDown:
             lambda: down.create(request),
             lambda: down.start("handle"),
             lambda: down.status("handle"),
+            lambda: down.has_forgotten("handle"),
             lambda: down.wait("handle", 0.1),
             lambda: list(down.output("handle", 0)),
             lambda: down.stop("handle", StopMode.GRACE, 1),
