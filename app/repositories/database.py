@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Engine, create_engine, text
-from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session, sessionmaker
 
@@ -30,6 +30,8 @@ _BROKEN_CONSTRAINTS: dict[str, MaoError] = {
 }
 _IN_EACH_OTHERS_WAY = ("40001", "40P01", "55P03")
 """What PostgreSQL calls a serialization failure, a deadlock, and a lock that was not to be had in time."""
+_OF_ANOTHER_SCHEMA = ("42P01", "42703")
+"""What PostgreSQL calls a table, and a column, that is not there."""
 _MIGRATION_LOCK = 0x4D414F01
 _NAME_BYTES = 63
 _MIGRATION_STEP_SECONDS = 60.0
@@ -150,6 +152,12 @@ def _translated() -> Iterator[None]:
         raise _conflict(error) from error
     except DataError as error:
         raise Invalid("A value does not fit where it is to be stored.") from error
+    except ProgrammingError as error:
+        # Any other is a mistake of ours, which must not look like an outage.
+        if getattr(error.orig, "pgcode", None) not in _OF_ANOTHER_SCHEMA:
+            raise
+        hint = "Bring the database to this version's schema with: mao db upgrade"
+        raise DatabaseDown("PostgreSQL holds another schema than this version's.", hint=hint) from error
     except (DBAPIError, PoolTimeout) as error:
         if getattr(getattr(error, "orig", None), "pgcode", None) in _IN_EACH_OTHERS_WAY:
             raise DatabaseDown("PostgreSQL is busy with another change of the same.", hint="Try again.") from error

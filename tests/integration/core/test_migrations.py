@@ -7,13 +7,16 @@ from typing import Any
 
 import alembic.command
 import alembic.config
+import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import create_engine, text
+from sqlalchemy.exc import ProgrammingError
 
 import migrations
+from app.errors import DatabaseDown
 from app.models.base import Base
-from app.repositories.database import migrate
+from app.repositories.database import Database, migrate
 
 
 def _differences(database_url: str) -> list[Any]:
@@ -78,3 +81,16 @@ def test_what_the_first_version_stored_is_there_after_an_upgrade(database_url: s
     assert owners == ["archive-group", "archive-group", ""]
     assert len(key) == 64
     assert tuple(job) == (0, 100)
+
+
+def test_a_database_of_another_schema_is_named_with_its_cure(database: Database) -> None:
+    with database.transaction() as session:
+        session.execute(text("drop table refusals"))
+    with pytest.raises(DatabaseDown, match="another schema") as refused, database.transaction() as session:
+        session.execute(text("select count(*) from refusals"))
+    assert "mao db upgrade" in (refused.value.hint or "")
+
+
+def test_a_statement_that_is_wrong_is_no_outage(database: Database) -> None:
+    with pytest.raises(ProgrammingError), database.transaction() as session:
+        session.execute(text("selekt 1"))
