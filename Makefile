@@ -1,5 +1,5 @@
 # Two commands matter: `make demo` and `make test`. Both set up what they need and can be run again at any time.
-.PHONY: help demo test lint stop clean
+.PHONY: help demo test storm lint stop clean
 
 help: ## Say what can be made.
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST)
@@ -9,6 +9,9 @@ demo: ## Show the product at work on this machine; it goes on running until `mak
 
 test: ## Check the style and the types, then run the unit and the integration tests.
 	@scripts/test
+
+storm: ## Run the long tests: a storm of kills, outages, hostile, generated and random calls.
+	@scripts/test -m long
 
 lint: ## Check the style and the types only.
 	@scripts/set-up lint

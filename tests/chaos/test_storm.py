@@ -14,6 +14,8 @@ from tests.chaos.edges import EDGES
 from tests.chaos.isolation import CHECKOUT, why_not
 from tests.chaos.planning import plan
 
+pytestmark = pytest.mark.long
+
 SEED = 7
 KILLS = 25
 TIME_LIMIT_SECONDS = 600

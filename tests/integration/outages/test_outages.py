@@ -17,6 +17,8 @@ from app.factory import create_app
 from tests.integration.outages.site import Site, summary
 from tests.integration.outages.trio import Trio
 
+pytestmark = pytest.mark.long
+
 RECOVERY_SECONDS = 30.0
 Outage = Callable[[Site], AbstractContextManager[None]]
 

@@ -27,6 +27,8 @@ from app.wiring import build
 from tests.api_calls import TOOL
 from tests.integration.whole.stepped_agent import SteppedAgent
 
+pytestmark = pytest.mark.long
+
 SEQUENCES = int(os.environ.get("MAO_TEST_SEQUENCES", "60"))
 STEPS = 40
 NAMES = st.sampled_from(["alpha", "beta", "gamma"])

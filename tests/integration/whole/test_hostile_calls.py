@@ -24,6 +24,8 @@ from tests.api_calls import TOOL, Operation, operations
 from tests.integration.whole import hostile_corpus
 from tests.integration.whole.hostile_corpus import Call
 
+pytestmark = pytest.mark.long
+
 LEAST_CALLS = 5000
 KINDS: list[Callable[[Sequence[Operation]], Iterator[Call]]] = [
     hostile_corpus.bodies,

@@ -26,6 +26,8 @@ from app.settings import Settings
 from tests.api_calls import PLACES
 from tests.integration.whole.test_hostile_calls import House
 
+pytestmark = pytest.mark.long
+
 CASES = int(os.environ.get("MAO_TEST_FUZZ_CASES", "1500"))
 """In all, shared by the operations."""
 
