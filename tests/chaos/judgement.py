@@ -105,6 +105,9 @@ def wrong_retries(evidence: Evidence) -> Iterator[str]:
     """A run whose tool fails for good has had all attempts that were asked for, and every attempt is recorded."""
     for run_id, submission in evidence.ledger.accepted().items():
         run = evidence.runs.get(run_id)
+        if run_id in evidence.ledger.stopped:
+            # Whoever stops a run wants no further attempt of it, also where its tool had failed before.
+            continue
         if run and run.status == "FAILED" and run.cause == "tool_error" and run.tool_failures < submission.tool_retries:
             yield f"run {run_id} was given up after {run.tool_failures} of {submission.tool_retries} further attempts"
     for run in evidence.runs.values():
