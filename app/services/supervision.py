@@ -212,13 +212,16 @@ class Supervision:
     def _start_created(self, run: Run) -> Run:
         executor, handle = self._executor(run), run.handle or ""
         if self._may_have_started and (seen := self._nothing_known(executor, handle)):
-            what = "The container is gone" if seen.phase is Phase.GONE else "The backend was replaced during the start"
-            message = f"{what}, and nothing shows whether it ran."
-            return self._finish(run, Outcome(RunStatus.IN_DOUBT, Cause.LOST, message), seen)
+            return self._doubt(run, seen)
         self._may_have_started = True
         executor.start(handle)
         with self._context.database.repeatable_transaction() as session:
             return self._change(session, run, RunStatus.RUNNING, {"started_at": utc_now(), "waiting_for": None})
+
+    def _doubt(self, run: Run, seen: Observation) -> Run:
+        what = "The container is gone" if seen.phase is Phase.GONE else "The backend was replaced during the start"
+        message = f"{what}, and nothing shows whether it ran."
+        return self._finish(run, Outcome(RunStatus.IN_DOUBT, Cause.LOST, message), seen)
 
     @staticmethod
     def _nothing_known(executor: Executor, handle: str) -> Observation | None:
@@ -228,6 +231,8 @@ class Supervision:
         return seen if seen.phase is Phase.GONE or is_forgotten else None
 
     def _follow_or_drop(self, run: Run) -> Run:
+        if run.handle and self._may_have_started and (seen := self._nothing_known(self._executor(run), run.handle)):
+            return self._doubt(run, seen)
         phase = self._executor(run).status(run.handle).phase if run.handle else Phase.CREATED
         if phase is Phase.CREATED:
             message = f"Stopped by {run.stop_requested_by} before it began."
