@@ -18,6 +18,8 @@ from app import log as logging_setup
 from app.errors import DatabaseDown, Unavailable
 from app.scheduler import Clock, Tick
 from app.services.agent_context import AgentContext
+from app.services.answering import Answering
+from app.services.answers import ANSWERERS
 from app.services.cleaning import Cleaner
 from app.services.clone_work import work_on_clones
 from app.services.delivery import deliver, listen
@@ -37,6 +39,7 @@ EXIT_CLOCK_DEAD = 70
 CLONES = "mao.clones"
 LOCKS = "mao.locks"
 PLANS = "mao.plans"
+QUESTIONS = "mao.questions"
 _WAKE_SECONDS = 1.0
 _CLOCK_DEAD_SECONDS = 60.0
 
@@ -137,6 +140,7 @@ def _ticks(context: AgentContext, dispatcher: Dispatcher) -> list[Tick]:
         Tick("mao.notifications", 2.0, lambda: deliver(context)),
         Tick(PLANS, 2.0, dispatcher.plan),
         Tick(CLONES, 5.0, lambda: work_on_clones(context)),
+        Tick(QUESTIONS, 2.0, Answering(context, ANSWERERS).work),
     ]
 
 
@@ -158,6 +162,8 @@ def _serve(dispatcher: Dispatcher, keeper: LockKeeper, clock: Clock, office: Off
             clock.look_again()
         if told.has_clones:
             clock.do_now(CLONES)
+        if told.has_questions:
+            clock.do_now(QUESTIONS)
         if time.monotonic() - tended_at >= _WAKE_SECONDS:
             tended_at = time.monotonic()
             office.check()

@@ -21,6 +21,7 @@
     │   ├── DockerDown
     │   ├── RemoteDown
     │   ├── Busy
+    │   ├── StillWorking
     │   ├── StorageFull
     │   └── Superseded
     └── BackendFailed
@@ -134,6 +135,12 @@ class Busy(Unavailable):
     """As many are being served in this way as may be at once."""
 
     system = "api"
+
+
+class StillWorking(Unavailable):
+    """The agent is at work on the answer; whoever asks again gets it when it is there."""
+
+    system = "agent"
 
 
 class StorageFull(Unavailable):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from app.models.agent import Agent
@@ -26,6 +27,7 @@ from app.services.locks import LockService
 from app.services.notifications import NotificationService
 from app.services.outputs import OutputService
 from app.services.plans import Planner
+from app.services.questions import QuestionService
 from app.services.refusals import RefusalService
 from app.services.retention import RetentionService
 from app.services.run_changes import RunChangeService
@@ -68,6 +70,9 @@ class Services:
     health: HealthService
     audit: AuditService
     refusals: RefusalService
+    questions: QuestionService
+    close: Callable[[], None]
+    """Ends the listening thread and closes the connections to PostgreSQL that nobody uses."""
 
 
 @dataclass(frozen=True)
@@ -113,6 +118,8 @@ def build(settings: Settings) -> Services:
         health=HealthService(database.ping, kv.ping, lambda: _agent(database)),
         audit=AuditService(database),
         refusals=RefusalService(database, settings.limits.refusals_per_minute),
+        questions=QuestionService(database),
+        close=partial(_close, changes, database),
     )
 
 
@@ -144,6 +151,11 @@ def _database(settings: Settings) -> Database:
         pool_size=settings.postgres.pool_size,
         statement_timeout_seconds=settings.postgres.statement_timeout_seconds,
     )
+
+
+def _close(changes: RunChanges, database: Database) -> None:
+    changes.close()
+    database.close()
 
 
 def _backends(settings: Settings) -> Sequence[str]:

@@ -16,6 +16,7 @@ from app.models.image import Image
 from app.models.job import Job
 from app.models.notification import Notification
 from app.models.output import OutputChunk
+from app.models.question import Question
 from app.models.refusal import Refusal
 from app.models.run import Run
 from app.models.token import Token
@@ -29,6 +30,7 @@ TABLES = (
     Job,
     Notification,
     OutputChunk,
+    Question,
     Refusal,
     Run,
     RunAttempt,

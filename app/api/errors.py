@@ -25,6 +25,7 @@ STATUS: dict[type[ours.MaoError], HTTPStatus] = {
     ours.Unauthenticated: HTTPStatus.UNAUTHORIZED,
     ours.TooManyRequests: HTTPStatus.TOO_MANY_REQUESTS,
     ours.Forbidden: HTTPStatus.FORBIDDEN,
+    ours.StillWorking: HTTPStatus.ACCEPTED,
     ours.Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,
     ours.BackendFailed: HTTPStatus.BAD_GATEWAY,
 }
@@ -91,7 +92,8 @@ def _handle_mao_error(error: ours.MaoError) -> Response:
     if isinstance(error, ours.Unauthenticated):
         answer.headers["WWW-Authenticate"] = "Bearer"
     if isinstance(error, ours.Unavailable):
-        answer.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
+        is_at_work = isinstance(error, ours.StillWorking)
+        answer.headers["Retry-After"] = "1" if is_at_work else str(RETRY_AFTER_SECONDS)
     if isinstance(error, ours.TooManyRequests):
         answer.headers["Retry-After"] = str(error.retry_after_seconds)
     return answer

@@ -26,13 +26,17 @@ BUSY = frozenset({CloneState.REQUESTED, CloneState.CLONING, CloneState.REMOVING}
 
 
 class Clone(Base):
-    """A data set's clone on this node, or the wish for one. ``name`` is also its folder in the import directory."""
+    """A data set's clone on this node, or the wish for one. ``name`` is also its folder in the import directory.
+
+    A clone with a ``commit`` is a retrieved snapshot: it shows exactly that commit and is never refreshed.
+    """
 
     __tablename__ = "clones"
 
     name: Mapped[str] = mapped_column(primary_key=True)
     url: Mapped[str]
     branch: Mapped[str | None]
+    commit: Mapped[str | None]
     state: Mapped[str]
     is_removal_forced: Mapped[bool] = mapped_column(server_default=text("false"))
     progress_percent: Mapped[int] = mapped_column(server_default="0")

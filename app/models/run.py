@@ -27,6 +27,29 @@ class RunStatus(StrEnum):
     IN_DOUBT = "IN_DOUBT"
 
 
+class PushState(StrEnum):
+    """What became of the commit of a run that publishes by pushing.
+
+    PENDING: to be tried (again). CONFLICT: it is on a conflict branch of the remote. REFUSED: the remote does not take
+    it; it is tried again, more and more rarely.
+    """
+
+    PENDING = "pending"
+    PUSHED = "pushed"
+    CONFLICT = "conflict"
+    REFUSED = "refused"
+
+
+class QuarantineState(StrEnum):
+    """What became of files that were kept out of the data set's branch; the ``-ing`` ones wait for the agent."""
+
+    HELD = "held"
+    PROMOTING = "promoting"
+    PROMOTED = "promoted"
+    DISCARDING = "discarding"
+    DISCARDED = "discarded"
+
+
 class Cause(StrEnum):
     """Why a final run is what it is."""
 
@@ -80,6 +103,9 @@ TERM_MARKS = {
 """The columns of a run that are terms of the index of all terms, each with the letter that its terms begin with."""
 TERMS_SQL = "(array[" + ", ".join(f"'{mark}' || {column}" for column, mark in TERM_MARKS.items()) + "])"
 WORDS_SQL = "to_tsvector('simple', description)"
+_PUSH_OPEN_SQL = "push_state in ('pending', 'refused')"
+_NOT_INDEXED_SQL = "push_state = 'pushed' and indexed_at is null"
+_QUARANTINE_ASKED_SQL = "quarantine_state in ('promoting', 'discarding')"
 _WANTS_LOCKS_SQL = "ended_at is null and locks <> '[]'::jsonb"
 
 
@@ -94,7 +120,9 @@ class Run(Base):
     ``tool_entry`` is the registry entry as it was when the run was planned. ``clone`` names the clone that the run
     writes to; the partial unique index forbids two runs in one clone. ``attempt`` and ``agent_epoch`` fence
     every update: an agent that was replaced changes no row. ``is_unsettled`` says that the run is over and its files
-    are still in the clone: they are set aside before the next run.
+    are still in the clone: they are set aside before the next run. ``conditions`` is what the attempt was started with,
+    ``baseline_tree`` and ``output_tree`` are git's ids of the data before and after it. ``metrics`` are what was
+    measured of it: numbers by name. ``replay_of`` is the run that this one repeats, in a work tree of its own.
 
     ``parent_id`` is the first run of a chain of resubmissions. ``not_before`` holds a waiting run back (a pause between
     attempts, a job's jitter). ``locks`` are keys in etcd that the run needs while it is held, ``lock_token`` their
@@ -127,6 +155,10 @@ class Run(Base):
             postgresql_ops={"labels": "jsonb_path_ops"},
         ),
         Index("ix_runs_output_kept", "defined_at", postgresql_where=text("output_removed_at is null")),
+        Index("ix_runs_push_open", "push_due_at", postgresql_where=text(_PUSH_OPEN_SQL)),
+        Index("ix_runs_not_indexed", "id", postgresql_where=text(_NOT_INDEXED_SQL)),
+        Index("ix_runs_quarantine_asked", "id", postgresql_where=text(_QUARANTINE_ASKED_SQL)),
+        Index("ix_runs_replay_of", "replay_of", "id", postgresql_where=text("replay_of is not null")),
         Index("ix_runs_output_left", "id", postgresql_where=text("is_output_left")),
     )
 
@@ -182,5 +214,20 @@ class Run(Base):
     stop_requested_by: Mapped[str | None]
     is_stop_forced: Mapped[bool] = mapped_column(server_default=text("false"))
     warnings: Mapped[list[str]] = mapped_column(server_default="[]")
+    conditions: Mapped[dict[str, Any] | None]
+    definition_commit: Mapped[str | None]
+    output_tree: Mapped[str | None]
+    metrics: Mapped[dict[str, Any]] = mapped_column(server_default="{}")
+    replay_of: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("runs.id", ondelete="SET NULL"))
+    push_state: Mapped[str | None]
+    push_message: Mapped[str | None]
+    push_failures: Mapped[int] = mapped_column(server_default="0")
+    push_due_at: Mapped[datetime | None]
+    indexed_at: Mapped[datetime | None]
+    quarantine_state: Mapped[str | None]
+    quarantine_commit: Mapped[str | None]
+    quarantine_message: Mapped[str | None]
+    quarantine_decided_by: Mapped[str | None]
+    quarantine_decided_at: Mapped[datetime | None]
     spike: Mapped[dict[str, Any] | None]
     report: Mapped[dict[str, Any] | None]

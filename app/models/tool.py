@@ -12,12 +12,14 @@ class Publish(StrEnum):
 
     NONE = "none"
     COMMIT = "commit"
+    PUSH = "push"
 
 
 class OnSpike(StrEnum):
     """What a spike does to the run that shows it."""
 
     NOTIFY = "notify"
+    QUARANTINE = "quarantine"
     FAIL = "fail"
 
 

@@ -13,6 +13,8 @@ from app.repositories.registry import Registry
 from app.services import tool_rules
 from app.services.ownership import check_may_change, check_may_register, named, required_revision
 
+_CHECKED = {"name", "description", "hub", "key", "history"}
+
 
 class DatasetService:
     """The use cases of the data sets' registry. Each entry comes with its revision."""
@@ -84,7 +86,7 @@ class DatasetService:
         return dataset, revision
 
     def _checked(self, values: Mapping[str, Any], owner: str) -> Dataset:
-        broken = tool_rules.broken_rules({key: values[key] for key in values.keys() & {"name", "description", "hub"}})
+        broken = tool_rules.broken_rules({key: values[key] for key in values.keys() & _CHECKED})
         broken.update(self._broken_address(str(values["url"]), str(values.get("branch", ""))))
         if broken:
             raise Invalid(f"The entry of the data set '{str(values['name'])[:80]}' breaks a rule.", fields=broken)

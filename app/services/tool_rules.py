@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from app.models.dataset import History
 from app.models.names import NAME_PATTERN, NAME_RULE
 from app.models.tool import OnSpike, Profile, Publish
 from app.spike import DEFAULT_METHOD, checked_parameters
@@ -20,6 +21,7 @@ DESCRIPTION_LENGTH = 4096
 ARGUMENT_LENGTH = 32 * 2**10
 LIST_LENGTH = 256
 LOCKS = 16
+KEY_COLUMNS = 16
 METRICS = 64
 MEMORY_MB = (4, 2**20)
 CPUS = 1024
@@ -168,6 +170,14 @@ def _locks(value: Iterable[str]) -> Iterable[str]:
         yield f"Each must be {NAME_RULE}."
 
 
+def _columns(value: Iterable[str]) -> Iterable[str]:
+    columns = list(value)
+    if len(columns) > KEY_COLUMNS or len(set(columns)) < len(columns):
+        yield f"Must be at most {KEY_COLUMNS} different columns."
+    if any(not column or list(line(column)) for column in columns):
+        yield f"Each must be one line of 1 to {TEXT_LENGTH} characters."
+
+
 RULES: dict[str, Rule] = {
     "name": name,
     "author": line,
@@ -192,5 +202,7 @@ RULES: dict[str, Rule] = {
     "locks": _locks,
     "profile": _one_of(Profile),
     "metrics": _metrics,
+    "key": _columns,
+    "history": _one_of(History),
 }
 """``data_repo`` is missing here: its rule needs the registry."""

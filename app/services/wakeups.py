@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from app.repositories.clones import CLONE_CHANNEL
 from app.repositories.jobs import JOB_CHANNEL
 from app.repositories.listener import Channel
+from app.repositories.questions import QUESTION_CHANNEL
 from app.repositories.runs import RUN_CHANNEL
 
-_CHANNELS = (RUN_CHANNEL, JOB_CHANNEL, CLONE_CHANNEL)
+_CHANNELS = (RUN_CHANNEL, JOB_CHANNEL, CLONE_CHANNEL, QUESTION_CHANNEL)
 
 
 @dataclass
@@ -19,11 +20,12 @@ class Wakeup:
     runs: list[str] = field(default_factory=list)
     has_jobs: bool = False
     has_clones: bool = False
+    has_questions: bool = False
 
     @property
     def is_empty(self) -> bool:
         """Tell whether nothing was told."""
-        return not (self.runs or self.has_jobs or self.has_clones)
+        return not (self.runs or self.has_jobs or self.has_clones or self.has_questions)
 
 
 class Office:
@@ -55,8 +57,10 @@ class Office:
                 wakeup.runs.append(payload)
             elif name == JOB_CHANNEL:
                 wakeup.has_jobs = True
-            else:
+            elif name == CLONE_CHANNEL:
                 wakeup.has_clones = True
+            else:
+                wakeup.has_questions = True
         return wakeup
 
     def close(self) -> None:

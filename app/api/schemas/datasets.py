@@ -9,11 +9,14 @@ from marshmallow import fields
 
 from app.api.context import importdir
 from app.api.schemas import limits
-from app.api.schemas.base import CamelSchema, page_schema
+from app.api.schemas.base import CamelSchema, obeys, page_schema
 from app.models.clone import CloneState
+from app.models.dataset import History
 from app.models.names import NAME_PATTERN
+from app.services.tool_rules import RULES
 
 EXAMPLE: dict[str, Any] = {"name": "helm-charts", "url": "https://git.example.org/data/helm-charts.git"}
+HISTORIES = [str(word) for word in History]
 STATES = [str(state) for state in CloneState]
 
 
@@ -31,6 +34,15 @@ class DatasetChange(ma.Schema):
     description = fields.String(metadata={"description": "For people.", **limits.PROSE})
     hub = fields.String(metadata={"description": "The subject that it is about.", **limits.NAME, "example": "helmhub"})
     branch = fields.String(metadata={"description": "Empty: the remote's own default.", "maxLength": 200})
+    key = fields.List(
+        limits.line(),
+        validate=obeys(RULES["key"]),
+        metadata={"description": "The columns by which its rows are told apart; none: whole rows.", **limits.COLUMNS},
+    )
+    history = fields.String(
+        validate=obeys(RULES["history"]),
+        metadata={"description": "How much of the remote's past a clone holds.", "enum": HISTORIES},
+    )
 
 
 class NewDataset(DatasetChange):
@@ -53,6 +65,9 @@ class CloneSchema(CamelSchema):
     name = fields.String()
     url = fields.String()
     branch = fields.String(allow_none=True)
+    commit = fields.String(
+        allow_none=True, metadata={"description": "The commit that a retrieved snapshot shows; null: a clone."}
+    )
     state = fields.String(metadata={"enum": STATES})
     progress_percent = fields.Integer()
     message = fields.String()

@@ -12,6 +12,7 @@ from marshmallow import fields
 from app.services.tool_rules import (
     ARGUMENT_LENGTH,
     DESCRIPTION_LENGTH,
+    KEY_COLUMNS,
     LIST_LENGTH,
     LOCKS,
     METRICS,
@@ -30,6 +31,7 @@ PROSE = {"maxLength": DESCRIPTION_LENGTH}
 COMMAND = {"maxItems": LIST_LENGTH}
 ENV = LABELS = {"maxProperties": LIST_LENGTH}
 HELD = {"maxItems": LOCKS}
+COLUMNS = {"maxItems": KEY_COLUMNS}
 JUDGED = {"maxProperties": METRICS}
 
 

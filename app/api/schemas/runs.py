@@ -22,7 +22,7 @@ from app.api.schemas.base import (
     page_size,
     searched,
 )
-from app.models.run import Cause, Run, RunStatus
+from app.models.run import Cause, PushState, QuarantineState, Run, RunStatus
 from app.models.tool import Profile, Publish
 from app.services.tool_rules import RULES
 
@@ -163,6 +163,22 @@ class RunSchema(CamelSchema):
     image_digest = fields.String(allow_none=True)
     input_commit = fields.String(allow_none=True)
     output_commit = fields.String(allow_none=True)
+    definition_commit = fields.String(
+        allow_none=True, metadata={"description": "The commit of its tool's installed definition."}
+    )
+    replay_of = fields.Integer(allow_none=True, metadata={"description": "The run that this one repeats."})
+    push_state = fields.String(allow_none=True, metadata={"enum": [*(str(word) for word in PushState), None]})
+    push_message = fields.String(allow_none=True)
+    quarantine_state = fields.String(
+        allow_none=True, metadata={"enum": [*(str(word) for word in QuarantineState), None]}
+    )
+    quarantine_commit = fields.String(
+        allow_none=True, metadata={"description": "Holds the files that were kept out of the data."}
+    )
+    quarantine_message = fields.String(allow_none=True)
+    metrics = fields.Dict(
+        keys=fields.String(), values=fields.Float(), metadata={"description": "What was measured of it, by name."}
+    )
     warnings = fields.List(fields.String())
     spike = CamelKeys(allow_none=True)
     links = fields.Method("_links", metadata={"type": "object", "description": "Where to read on."})

@@ -246,6 +246,18 @@ class Refusals(Recorder):
         return self.counted
 
 
+class Questions(Recorder):
+    """Answers every question with what the test has put into ``answers`` for its kind."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.answers: dict[str, Any] = {}
+
+    def ask(self, kind: str, body: Any) -> Any:
+        self.note("ask", kind, body)
+        return self.answers[kind]
+
+
 class Health:
     def __init__(self) -> None:
         self.found = {"postgres": (True, "15.18"), "docker": (True, "20.10")}
@@ -279,4 +291,5 @@ def stub_services() -> SimpleNamespace:
         figures=Figures(),
         audit=Audit(),
         refusals=Refusals(),
+        questions=Questions(),
     )

@@ -38,6 +38,7 @@ EXPECTED = {
     "DockerDown": 503,
     "RemoteDown": 503,
     "Busy": 503,
+    "StillWorking": 202,
     "StorageFull": 503,
     "Superseded": 503,
     "BackendFailed": 502,

@@ -84,6 +84,7 @@ def test_a_clone_is_asked_for_and_shown(owner: FlaskClient) -> None:
         "name",
         "url",
         "branch",
+        "commit",
         "state",
         "progressPercent",
         "message",

@@ -1,0 +1,66 @@
+"""Questions to the agent, and their answers."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import and_, delete, func, or_, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from app.clock import utc_now
+from app.models.question import Question, QuestionState
+
+QUESTION_CHANNEL = "mao_question"
+"""Told when there is something to be answered."""
+
+_OPEN = (QuestionState.ASKED, QuestionState.WORKING)
+
+
+def key_of(kind: str, body: Mapping[str, Any]) -> str:
+    """Give what tells a question from others."""
+    return hashlib.sha256(json.dumps([kind, body], sort_keys=True).encode()).hexdigest()
+
+
+class QuestionRepository:
+    """Queries about questions, over one session; never commits."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def ask(self, kind: str, body: Mapping[str, Any], *, refused_before: timedelta) -> Question:
+        """Give the question as it stands; ask it where nobody has, or anew where it was refused longer ago."""
+        now = utc_now()
+        asked = {"state": QuestionState.ASKED, "asked_at": now, "answered_at": None, "answer": None}
+        new = insert(Question).values(key=key_of(kind, body), kind=kind, body=dict(body), **asked)
+        is_old = and_(Question.state == QuestionState.REFUSED, Question.answered_at < now - refused_before)
+        new = new.on_conflict_do_update(index_elements=["key"], set_=asked, where=is_old)
+        if self._session.scalar(new.returning(Question.id)) is not None:
+            self._session.execute(select(func.pg_notify(QUESTION_CHANNEL, "")))
+        return self._session.scalars(select(Question).where(Question.key == key_of(kind, body))).one()
+
+    def find(self, question_id: int) -> Question | None:
+        """Give a question, or None where it was removed."""
+        return self._session.get(Question, question_id)
+
+    def claim(self, epoch: int) -> Question | None:
+        """Give the oldest question that nobody of this term is at work on, and note that this term is."""
+        is_free = or_(Question.state == QuestionState.ASKED, Question.agent_epoch < epoch)
+        oldest = select(Question.id).where(Question.state.in_(_OPEN), is_free).order_by(Question.id).limit(1)
+        statement = update(Question).where(Question.id == oldest.with_for_update(skip_locked=True).scalar_subquery())
+        values = {"state": QuestionState.WORKING, "agent_epoch": epoch}
+        return self._session.scalar(statement.values(values).returning(Question))
+
+    def answer(self, question_id: int, epoch: int, state: QuestionState, answer: Mapping[str, Any]) -> None:
+        """Store an answer, unless another term has taken the question over."""
+        mine = (Question.id == question_id, Question.state == QuestionState.WORKING, Question.agent_epoch == epoch)
+        values = {"state": state, "answer": dict(answer), "answered_at": utc_now()}
+        self._session.execute(update(Question).where(*mine).values(values))
+
+    def forget(self, kept: timedelta) -> None:
+        """Remove the answers that are older."""
+        self._session.execute(delete(Question).where(Question.answered_at < utc_now() - kept))

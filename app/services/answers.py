@@ -1,0 +1,9 @@
+"""Who answers which kind of question."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from app.services.answering import Answerer
+
+ANSWERERS: Mapping[str, Answerer] = {}
