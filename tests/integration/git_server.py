@@ -17,6 +17,8 @@ from typing import Any
 
 from werkzeug.serving import make_server
 
+from tests.integration.serving import serve
+
 AUTHOR = {
     "GIT_AUTHOR_NAME": "A. Researcher",
     "GIT_AUTHOR_EMAIL": "researcher@example.org",
@@ -80,17 +82,14 @@ class GitServer:
     def __enter__(self) -> GitServer:
         self.gate.set()
         self._server = make_server("127.0.0.1", 0, self._answer, threaded=True)
-        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
-        self._thread.start()
+        self._end = serve(self._server)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.gate.set()
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+        self._end()
 
     def url(self, name: str) -> str:
         return f"http://127.0.0.1:{self._server.server_port}/{name}.git"

@@ -10,10 +10,11 @@ import json
 import os
 import platform
 import tarfile
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+
+from tests.integration.serving import serve
 
 _MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 _CONFIG = "application/vnd.docker.container.image.v1+json"
@@ -92,11 +93,8 @@ class ImageRegistry:
 def serving() -> Iterator[ImageRegistry]:
     """Serve an image of its own for the length of the block."""
     registry = ImageRegistry()
-    thread = threading.Thread(target=registry.server.serve_forever, daemon=True)
-    thread.start()
+    end = serve(registry.server)
     try:
         yield registry
     finally:
-        registry.server.shutdown()
-        registry.server.server_close()
-        thread.join()
+        end()

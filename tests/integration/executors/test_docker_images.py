@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.server
 import socket
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from typing import Any
@@ -19,6 +18,7 @@ from app.settings import Docker
 from tests.integration import images
 from tests.integration.executors.conformance import PATIENCE_SECONDS
 from tests.integration.executors.docker_tests import DockerTests
+from tests.integration.serving import serve
 
 pytestmark = pytest.mark.docker
 
@@ -54,12 +54,9 @@ class Registry:
 @pytest.fixture
 def registry() -> Iterator[Registry]:
     made = Registry()
-    thread = threading.Thread(target=made.server.serve_forever, daemon=True)
-    thread.start()
+    end = serve(made.server)
     yield made
-    made.server.shutdown()
-    made.server.server_close()
-    thread.join()
+    end()
 
 
 class TestImages(DockerTests):

@@ -7,7 +7,6 @@ import socket
 import socketserver
 import subprocess
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from typing import Any
@@ -23,6 +22,7 @@ from app.settings import Docker
 from tests.integration import images
 from tests.integration.executors.conformance import PATIENCE_SECONDS
 from tests.integration.executors.docker_tests import DockerTests
+from tests.integration.serving import serve
 
 pytestmark = pytest.mark.docker
 LISTENER = """
@@ -37,12 +37,9 @@ server.serve_forever()
 def host_port() -> Iterator[int]:
     """A port that listens on all addresses of this host and hangs up on whoever comes."""
     server = socketserver.ThreadingTCPServer(("0.0.0.0", 0), socketserver.BaseRequestHandler)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
+    end = serve(server)
     yield server.server_address[1]
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    end()
 
 
 @pytest.fixture
