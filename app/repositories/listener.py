@@ -16,6 +16,8 @@ from app.repositories.runs import FINAL_CHANNEL
 
 log = logging.getLogger(__name__)
 _RECONNECT_SECONDS = 0.5
+_LISTEN_SECONDS = 0.5
+"""So often the listening thread looks whether it is still wanted."""
 _LEADER_LOCK = 0x4D414F02
 _CHECK_SECONDS = 5.0
 _DISLODGE = """
@@ -88,7 +90,9 @@ class Channel:
 
 
 class RunChanges:
-    """Wakes those who wait for a run to become final. The listening thread begins with the first of them.
+    """Wakes those who wait for a run to become final.
+
+    The listening thread begins with the first of them and goes on until ``close``.
 
     ``most_waiting`` is how many may wait at once without taking the threads that others need.
     """
@@ -99,6 +103,7 @@ class RunChanges:
         self._lock = threading.Lock()
         self._waiting: dict[int, list[threading.Event]] = {}
         self._thread: threading.Thread | None = None
+        self._is_closed = threading.Event()
 
     def take_place(self, run_id: int) -> threading.Event | None:
         """Give an event that is set when the run becomes final (or when it may have, unseen by us).
@@ -110,7 +115,7 @@ class RunChanges:
                 return None
             event = threading.Event()
             self._waiting.setdefault(run_id, []).append(event)
-            if self._thread is None:
+            if self._thread is None and not self._is_closed.is_set():
                 self._thread = threading.Thread(target=self._listen, name="run-changes", daemon=True)
                 self._thread.start()
             return event
@@ -124,17 +129,31 @@ class RunChanges:
             if not waiting:
                 self._waiting.pop(run_id, None)
 
+    def close(self) -> None:
+        """End the listening thread; who waits then sees for itself. Doing it twice is no error."""
+        with self._lock:
+            self._is_closed.set()
+            thread = self._thread
+        if thread is not None:
+            thread.join()
+
     def _listen(self) -> None:
-        while True:
+        while not self._is_closed.is_set():
             try:
-                channel = Channel(self._url, [FINAL_CHANNEL])
-                self._wake_all()
-                while True:
-                    for _, payload in channel.wait(60.0):
-                        self._tell(payload)
+                self._hear()
             except DatabaseDown:
                 log.warning("Waiting callers poll until PostgreSQL is back.")
-                threading.Event().wait(_RECONNECT_SECONDS)
+                self._is_closed.wait(_RECONNECT_SECONDS)
+
+    def _hear(self) -> None:
+        channel = Channel(self._url, [FINAL_CHANNEL])
+        try:
+            self._wake_all()
+            while not self._is_closed.is_set():
+                for _, payload in channel.wait(_LISTEN_SECONDS):
+                    self._tell(payload)
+        finally:
+            channel.close()
 
     def _tell(self, payload: str) -> None:
         with self._lock:

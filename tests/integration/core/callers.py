@@ -42,5 +42,5 @@ class Callers:
         return self.services.tokens._database
 
     def close(self) -> None:
-        """Close the connections."""
-        self.database.close()
+        """End the listening thread and close the connections."""
+        self.services.close()

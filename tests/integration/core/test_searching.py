@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -62,8 +62,10 @@ def runs(database: Database, monkeypatch: pytest.MonkeyPatch) -> list[Run]:
 
 
 @pytest.fixture
-def service(database: Database) -> RunService:
-    return RunService(database, RunChanges(database.url, most_waiting=1))
+def service(database: Database) -> Iterator[RunService]:
+    changes = RunChanges(database.url, most_waiting=1)
+    yield RunService(database, changes)
+    changes.close()
 
 
 def words_of(text: str) -> list[str]:

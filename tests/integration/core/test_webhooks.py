@@ -28,8 +28,10 @@ Caller = Callable[..., FlaskClient]
 
 
 @pytest.fixture
-def services(settings: Settings) -> Services:
-    return build(settings)
+def services(settings: Settings) -> Iterator[Services]:
+    made = build(settings)
+    yield made
+    made.close()
 
 
 @pytest.fixture

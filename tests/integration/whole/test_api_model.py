@@ -17,13 +17,14 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 from sqlalchemy import text
 
+from app.api.context import EXTENSION
 from app.factory import create_app
 from app.models.run import Cause, RunStatus
 from app.repositories.database import Database
 from app.repositories.etcd import EtcdKv
 from app.repositories.runs import RunRepository
 from app.settings import Settings
-from app.wiring import build
+from app.wiring import Services
 from tests.api_calls import TOOL
 from tests.integration.whole.stepped_agent import SteppedAgent
 
@@ -328,11 +329,13 @@ def house(settings: Settings, kv: EtcdKv) -> Iterator[House]:
     unlimited = replace(settings, limits=replace(settings.limits, refusals_per_minute=100_000))
     app = create_app(unlimited)
     client = app.test_client()
-    client.environ_base["HTTP_X_API_TOKEN"] = build(unlimited).tokens.create_root("tester")
+    services: Services = app.extensions[EXTENSION]
+    client.environ_base["HTTP_X_API_TOKEN"] = services.tokens.create_root("tester")
     database = Database(unlimited.database_url)
     agent = SteppedAgent(unlimited)
     yield House(client, database, kv, agent)
     agent.end()
+    services.close()
     database.close()
 
 

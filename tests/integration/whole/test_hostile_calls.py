@@ -15,11 +15,12 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import text
 
+from app.api.context import EXTENSION
 from app.factory import create_app
 from app.repositories.database import Database
 from app.repositories.etcd import EtcdKv
 from app.settings import Settings
-from app.wiring import build
+from app.wiring import Services
 from tests.api_calls import TOOL, Operation, operations
 from tests.integration.whole import hostile_corpus
 from tests.integration.whole.hostile_corpus import Call
@@ -51,7 +52,8 @@ class House:
         self.app = create_app(settings)
         self._kv = kv
         self._database = Database(settings.database_url)
-        self.token = build(settings).tokens.create_root("tester")
+        self._services: Services = self.app.extensions[EXTENSION]
+        self.token = self._services.tokens.create_root("tester")
         self.client = self._client()
         self.operations = operations(self.client.get("/api/openapi.json").get_json())
 
@@ -84,6 +86,7 @@ class House:
         return hashlib.sha256(json.dumps([*map(list, rows), entries]).encode()).hexdigest()
 
     def close(self) -> None:
+        self._services.close()
         self._database.close()
 
     def _client(self) -> FlaskClient:
