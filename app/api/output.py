@@ -46,7 +46,7 @@ def answer_output(
     start = offset or 0
     first = outputs.read(who, run_id, start, min(limit or PIECE_BYTES, PIECE_BYTES))
     if offset is None and limit is None and not first.cuts and (wanted := _range()):
-        return _answer_range(outputs, who, run_id, *wanted)
+        return _answer_range(outputs, who, run_id, first.total_bytes, *wanted)
     # Where the first byte that is wanted was not kept, the answer begins with the next one that was.
     begin = first.first_byte
     stop = max(begin, first.total_bytes if limit is None else min(first.total_bytes, begin + limit))
@@ -69,8 +69,10 @@ def _range() -> tuple[int, int | None] | None:
     return asked.ranges[0]
 
 
-def _answer_range(outputs: OutputService, who: Identity, run_id: int, begin: int, end: int | None) -> Response:
-    total = outputs.read(who, run_id, 0, 1).total_bytes
+def _answer_range(
+    outputs: OutputService, who: Identity, run_id: int, total: int, begin: int, end: int | None
+) -> Response:
+    # What is printed later may lie behind a cut, which no range can tell of.
     start = max(0, total + begin) if begin < 0 else begin
     stop = total if end is None else min(end, total)
     if start >= stop:

@@ -83,6 +83,16 @@ class Database:
             session.execute(text("set local synchronous_commit to off"))
             yield session
 
+    @contextmanager
+    def reading_transaction(self) -> Iterator[Session]:
+        """Give a session like ``transaction`` that only reads, and whose statements all see the same moment.
+
+        It is for answers that are put together from several statements while others go on writing.
+        """
+        with self.transaction() as session:
+            session.execute(text("set transaction isolation level repeatable read, read only"))
+            yield session
+
     def ping(self) -> str:
         """Give the server's version.
 

@@ -82,14 +82,14 @@ class OutputService:
             NotFound: there is no such run in reach.
             Gone: its output was removed.
         """
-        with self._database.transaction() as session:
+        with self._database.reading_transaction() as session:
             _check(session, identity, run_id)
             first, data = OutputRepository(session).read(run_id, start_byte, limit_bytes)
             return _page(session, run_id, first, data)
 
     def tail(self, identity: Identity, run_id: int, lines: int) -> OutputPage:
         """Give the last lines, at most 1 MiB of them; the errors are those of ``read``."""
-        with self._database.transaction() as session:
+        with self._database.reading_transaction() as session:
             _check(session, identity, run_id)
             first, data = OutputRepository(session).tail(run_id, lines, _TAIL_BYTES)
             return _page(session, run_id, first, data)

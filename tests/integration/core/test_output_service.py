@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 from sqlalchemy import text
@@ -17,7 +17,7 @@ from app.repositories.outputs import OutputRepository
 from app.repositories.run_queue import Capacity, RunQueue
 from app.repositories.runs import RunRepository
 from app.services import outputs as module
-from app.services.outputs import Cut, End, OutputService, Piece
+from app.services.outputs import Cut, End, OutputPage, OutputService, Piece
 from app.services.runs import RunService
 from tests.integration.core.conftest import add_run
 
@@ -30,16 +30,11 @@ def run_id(database: Database) -> int:
     return run.id
 
 
-class Deaf(RunChanges):
-    """Hears nothing, so that its thread does not outlive the test; streams look for themselves anyway."""
-
-    def _listen(self) -> None:
-        return
-
-
 @pytest.fixture
-def changes(database: Database) -> RunChanges:
-    return Deaf(database.url, most_waiting=2)
+def changes(database: Database) -> Iterator[RunChanges]:
+    made = RunChanges(database.url, most_waiting=2)
+    yield made
+    made.close()
 
 
 @pytest.fixture
@@ -81,6 +76,27 @@ def test_a_page_tells_where_it_is_and_what_was_not_kept(
     assert (page.data, page.first_byte, page.next_byte, page.total_bytes, page.cuts) == (b"ad", 2, 4, 98, ((4, 90),))
     assert service.read(owner, run_id, 4, 3).data == b"the"
     assert service.tail(owner, run_id, 1).data == b"the end\n"
+
+
+@pytest.mark.parametrize("read", [lambda s, *a: s.read(*a, 0, 100), lambda s, *a: s.tail(*a, 9)], ids=["read", "tail"])
+def test_a_page_knows_nothing_of_what_is_printed_while_it_is_read(
+    database: Database,
+    service: OutputService,
+    run_id: int,
+    owner: Identity,
+    monkeypatch: pytest.MonkeyPatch,
+    read: Callable[[OutputService, Identity, int], OutputPage],
+) -> None:
+    cuts = OutputRepository.cuts
+
+    def cuts_a_moment_later(repository: OutputRepository, of_run: int) -> list[tuple[int, int]]:
+        _print(database, of_run, 90, b"the end")
+        return cuts(repository, of_run)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(OutputRepository, "cuts", cuts_a_moment_later)
+        assert read(service, owner, run_id) == OutputPage(b"", 0, 0, 0, ())
+    assert read(service, owner, run_id) == OutputPage(b"the end", 90, 97, 97, ((0, 90),))
 
 
 def test_output_of_a_stranger_is_not_found(service: OutputService, run_id: int, stranger: Identity) -> None:
