@@ -7,17 +7,18 @@ from collections.abc import Iterator
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import BinaryIO
-from urllib.parse import quote
 
+from cli.addresses import segment as _segment
 from cli.client import READ_SECONDS, Client, Json
-from cli.errors import ServerFailed, WrongUse
+from cli.data_endpoints import DataEndpoints
+from cli.errors import ServerFailed
 from cli.output_pieces import OutputPiece, output_piece
 from cli.pages import Listing, items_of
 
 _KEY_BYTES = 16
 
 
-class Server:
+class Server(DataEndpoints):
     """The server behind a client. Every method may raise each of ``Refused``, ``Unreached`` and ``ServerFailed``."""
 
     def __init__(self, client: Client) -> None:
@@ -282,13 +283,6 @@ class Server:
 
     def _replace(self, path: str, entry: Json, revision: str) -> Json:
         return self._client.send("PUT", path, body=entry, headers={"If-Match": revision}).json
-
-
-def _segment(name: str) -> str:
-    """Give ``name`` as one segment of a path; quoting alone would let ``..`` climb to another endpoint."""
-    if name in ("", ".", ".."):
-        raise WrongUse(f"'{name}' is not a name.")
-    return quote(name, safe="")
 
 
 def _force(force: bool) -> Json:

@@ -1,0 +1,32 @@
+"""What the server offers about the data themselves: one method an endpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from cli.addresses import segment
+from cli.client import Client, Json
+
+
+class DataEndpoints:
+    """The part of ``Server`` that is about data."""
+
+    _client: Client
+
+    # The index of snapshots.
+
+    def each_hub(self) -> Iterator[Json]:
+        """Give every hub of the index."""
+        return self._client.each("/api/index/hubs")
+
+    def each_date(self, hub: str) -> Iterator[Json]:
+        """Give every day of a hub, the oldest first."""
+        return self._client.each(f"/api/index/{segment(hub)}/dates")
+
+    def each_snapshot(self, hub: str, date: str) -> Iterator[Json]:
+        """Give every snapshot of a hub and day: operator, data set, commit, URL and run."""
+        return self._client.each(f"/api/index/{segment(hub)}/{segment(date)}/operators")
+
+    def retrieve(self, place: tuple[str, str, str, str], body: Json) -> Json:
+        """Ask for a clone at the commit of the snapshot at ``place``: hub, date, operator and data set."""
+        return self._client.send("POST", f"/api/index/{'/'.join(map(segment, place))}/clone", body=body).json
