@@ -11,7 +11,7 @@ import os
 import re
 import socket
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, get_type_hints
 from urllib.parse import quote
@@ -74,13 +74,20 @@ class Docker:
 
 @dataclass(frozen=True)
 class Git:
-    """What git may do: how long one command may take, whether local paths are remotes, who signs commits."""
+    """What git may do: how long one command may take, whether local paths are remotes, who signs commits.
+
+    The last four are paths: of files, and of a program, by which git gets in at remotes; empty is none.
+    """
 
     allow_local: bool = False
     timeout_seconds: int = 600
     max_bytes: int = 20 * 2**30
     author_name: str = "MAO Orchestrator"
     author_email: str = "mao@localhost"
+    credentials_file: str = ""
+    credential_helper: str = ""
+    ssh_key_file: str = ""
+    known_hosts_file: str = ""
 
 
 @dataclass(frozen=True)
@@ -195,7 +202,8 @@ def load(environ: Mapping[str, str] | None = None, instance: Path | None = None)
     for section, values in _from_environment(environ).items():
         given.setdefault(section, {}).update(values)
     built = {name: _build(name, kind, given.get(name, {}), folder) for name, kind in _SECTIONS.items()}
-    return Settings(instance=folder, **{**built, "working_environment": _completed(built, folder, environ)})
+    completed = {"working_environment": _completed(built, folder, environ), "git": _located(built["git"], folder)}
+    return Settings(instance=folder, **{**built, **completed})
 
 
 def child_environment(settings: Settings, environ: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -227,6 +235,12 @@ def _completed(built: dict[str, Any], folder: Path, environ: Mapping[str, str]) 
         node=node,
         allow_process_backend=given.allow_process_backend,
     )
+
+
+def _located(git: Git, folder: Path) -> Git:
+    """Give the settings of git with whole paths; whoever starts git is in another folder."""
+    keys = ("credentials_file", "credential_helper", "ssh_key_file", "known_hosts_file")
+    return replace(git, **{key: str(folder / getattr(git, key)) for key in keys if getattr(git, key)})
 
 
 def _from_file(path: Path) -> dict[str, dict[str, str]]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import selectors
+import shutil
 import signal
 import subprocess
 import time
@@ -17,10 +18,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
-from app.errors import BackendFailed, RemoteDown
+from app.errors import BackendFailed, MaoError, RemoteDown
 from app.repositories.folders import disk_bytes
+from app.repositories.git_access import access_to, secrets_of
 from app.repositories.git_environment import environment
-from app.repositories.git_errors import translated
+from app.repositories.git_errors import is_too_large, too_large, translated
 from app.repositories.git_progress import Progress, ProgressReader
 from app.settings import Git
 
@@ -30,6 +32,8 @@ _TERM_SECONDS = 2.0
 _POLL_SECONDS = 0.01
 _CHUNK = 65_536
 _KEPT_STDERR = 65_536
+_MOST_MEMORY_BYTES = 4 * 2**30
+"""What one process of git may allocate. A small download can hold objects that unpack to any size."""
 
 
 @dataclass(frozen=True)
@@ -89,9 +93,16 @@ class GitCommand:
         finally:
             _end(process)
         if process.returncode not in conditions.accepted:
-            private = [str(path) for path in (*conditions.watched, self._home, *self._home.parents[:2])]
-            raise translated(stderr.decode("utf-8", "replace"), conditions.remote, private)
+            raise self._failure(stderr.decode("utf-8", "replace"), conditions)
         return GitOutput(process.returncode, stdout)
+
+    def _failure(self, stderr: str, conditions: Conditions) -> MaoError:
+        if is_too_large(stderr):
+            return too_large(conditions.remote, self._settings.max_bytes)
+        private = [str(path) for path in (*conditions.watched, self._home, *self._home.parents[:2])]
+        # A server knows what it was sent, and could repeat it.
+        secrets = secrets_of(self._settings) if conditions.remote else []
+        return translated(stderr, conditions.remote, [*secrets, *private])
 
     def _started(self, arguments: Sequence[str], conditions: Conditions) -> subprocess.Popen[bytes]:
         # GitPython looks for git while it is imported, and an API process that never uses git need not have it.
@@ -100,19 +111,31 @@ class GitCommand:
         except ImportError as error:
             raise BackendFailed("Git is not installed on this node.", hint="Install the package 'git'.") from error
         self._home.mkdir(parents=True, exist_ok=True)
-        variables = {**environment(self._settings, self._home), **conditions.environment}
-        command = ["/usr/bin/env", "-i", *(f"{key}={value}" for key, value in variables.items())]
+        access = access_to(conditions.remote, self._settings) if conditions.remote else None
+        variables = {**environment(self._settings, self._home, access), **conditions.environment}
+        command = [*self._limited(), "/usr/bin/env", "-i", *(f"{key}={value}" for key, value in variables.items())]
         handle = GitPython().execute(
             [*command, "git", "-C", str(self._home), *arguments],
             as_process=True,
             start_new_session=True,
             pass_fds=tuple(conditions.descriptors),
+            # Python ignores SIGXFSZ, and so does git then: it says what happened instead of dying without a word.
+            restore_signals=False,
         )
         process = handle.proc
         if process is None:
             raise BackendFailed("Git could not be started.")
         handle.proc = None  # Otherwise GitPython would end it as soon as its handle goes out of sight.
         return process
+
+    def _limited(self) -> list[str]:
+        """Give the beginning of a command whose whole process group gets these limits from the kernel."""
+        program = shutil.which("prlimit")
+        if program is None:
+            raise BackendFailed(
+                "Git cannot be given its limits on this node.", hint="Install the package 'util-linux'."
+            )
+        return [program, f"--fsize={self._settings.max_bytes}", f"--data={_MOST_MEMORY_BYTES}", "--core=0"]
 
     def _followed(self, process: subprocess.Popen[bytes], conditions: Conditions) -> tuple[bytes, bytes]:
         stdout, stderr = bytearray(), bytearray()
@@ -164,6 +187,12 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
+    # The leader is gone; what it had started takes a moment more, and then the group is no more.
+    end = time.monotonic() + _TERM_SECONDS
+    with suppress(ProcessLookupError):
+        while time.monotonic() < end:
+            os.killpg(process.pid, 0)
+            time.sleep(_POLL_SECONDS)
 
 
 class _Watch:
@@ -195,9 +224,4 @@ class _Watch:
 
     def check_size(self) -> None:
         if sum(disk_bytes(folder) for folder in self._folders) > self._max_bytes:
-            name = f"The git repository {self._remote}" if self._remote else "The local clone"
-            raise BackendFailed(
-                f"{name} is larger than the limit of {self._max_bytes} bytes.",
-                cause="data_unavailable",
-                hint="Raise git.max_bytes on this node, or register a smaller repository.",
-            )
+            raise too_large(self._remote, self._max_bytes)

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 
 from app.errors import BackendFailed
+from app.repositories.git_access import Access
 from app.settings import Git
 
 _SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
-_SSH = (
-    "ssh -oBatchMode=yes -oConnectTimeout=15 -oServerAliveInterval=15 -oServerAliveCountMax=3"
-    " -oControlMaster=no -oControlPath=none -oForwardAgent=no -oPermitLocalCommand=no"
-)
 _SLOW_BYTES_PER_SECOND = 1000
 _SLOW_SECONDS = 60
 
@@ -21,6 +19,9 @@ _CONFIG = {
     "core.hooksPath": "/dev/null",
     "core.fsmonitor": "false",
     "core.attributesFile": "/dev/null",
+    "core.excludesFile": "/dev/null",
+    "core.pager": "cat",
+    "core.alternateRefsCommand": "true",
     "credential.helper": "",
     # A link in a repository arrives as a small text file, so it can lead nowhere.
     "core.symlinks": "false",
@@ -33,6 +34,13 @@ _CONFIG = {
     "fetch.fsck.missingSpaceBeforeDate": "ignore",
     # The address that was registered and looked at is the address that is read.
     "http.followRedirects": "false",
+    "http.proxy": "",
+    "http.cookieFile": "",
+    "http.saveCookies": "false",
+    "http.sslVerify": "true",
+    # A server may name other places to fetch from; none of them was looked at.
+    "transfer.bundleURI": "false",
+    "promisor.acceptFromServer": "none",
     "protocol.version": "2",
     # Data sets are read by this process only, and the container's user may own their files.
     "safe.directory": "*",
@@ -51,11 +59,18 @@ _CONFIG = {
     "core.fsync": "committed",
     "core.fsyncMethod": "batch",
     "commit.gpgSign": "false",
+    "tag.gpgSign": "false",
+    "merge.verifySignatures": "false",
+    # As many threads as cores, each with a cache, would make the memory that is needed a matter of the machine.
+    "pack.threads": "2",
+    "pack.windowMemory": "256m",
 }
 
 
-def environment(settings: Git, home: Path) -> dict[str, str]:
+def environment(settings: Git, home: Path, access: Access | None = None) -> dict[str, str]:
     """Give the whole environment of a git command; ``home`` is an empty folder.
+
+    Without ``access`` the command reaches no remote, whatever it is told by the repository that it works in.
 
     Raises:
         BackendFailed: git is not installed.
@@ -72,12 +87,16 @@ def environment(settings: Git, home: Path) -> dict[str, str]:
         "GIT_CONFIG_NOSYSTEM": "1",
         "GIT_CONFIG_GLOBAL": "/dev/null",
         "GIT_ATTR_NOSYSTEM": "1",
-        "GIT_ALLOW_PROTOCOL": "https:ssh:http:file" if settings.allow_local else "https:ssh",
+        "GIT_ALLOW_PROTOCOL": _protocols(settings) if access else "none",
+        "GIT_PROTOCOL_FROM_USER": "0",
+        "GIT_NO_LAZY_FETCH": "0" if access else "1",
+        "GIT_NO_REPLACE_OBJECTS": "1",
         "GIT_TERMINAL_PROMPT": "0",
         "GIT_ASKPASS": "/bin/false",
         "SSH_ASKPASS": "/bin/false",
         "GIT_EDITOR": "/bin/false",
-        "GIT_SSH_COMMAND": _SSH,
+        "GIT_PAGER": "cat",
+        "GIT_SSH_COMMAND": "/bin/false",
         "GIT_LFS_SKIP_SMUDGE": "1",
         "GIT_HTTP_LOW_SPEED_LIMIT": str(_SLOW_BYTES_PER_SECOND),
         "GIT_HTTP_LOW_SPEED_TIME": str(slow_seconds),
@@ -85,13 +104,17 @@ def environment(settings: Git, home: Path) -> dict[str, str]:
         "GIT_AUTHOR_EMAIL": settings.author_email,
         "GIT_COMMITTER_NAME": settings.author_name,
         "GIT_COMMITTER_EMAIL": settings.author_email,
-        **_numbered(_CONFIG),
+        **(access.variables if access else {}),
+        **_numbered([*_CONFIG.items(), *(access.config if access else ())]),
     }
 
 
-def _numbered(pairs: dict[str, str]) -> dict[str, str]:
-    numbered = {"GIT_CONFIG_COUNT": str(len(pairs))}
-    for index, (key, value) in enumerate(pairs.items()):
-        numbered[f"GIT_CONFIG_KEY_{index}"] = key
-        numbered[f"GIT_CONFIG_VALUE_{index}"] = value
-    return numbered
+def _protocols(settings: Git) -> str:
+    return "https:ssh:http:file" if settings.allow_local else "https:ssh"
+
+
+def _numbered(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
+    numbered: dict[str, str] = {}
+    for index, (key, value) in enumerate(pairs):
+        numbered |= {f"GIT_CONFIG_KEY_{index}": key, f"GIT_CONFIG_VALUE_{index}": value}
+    return {"GIT_CONFIG_COUNT": str(len(numbered) // 2), **numbered}

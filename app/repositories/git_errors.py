@@ -14,7 +14,9 @@ from app.errors import BackendFailed, MaoError, RemoteDown, WrongState
 _DATA = "data_unavailable"
 _MAX_LINE = 160
 
-_DISK_FULL = re.compile(r"No space left on device|Disk quota exceeded|File too large|Read-only file system")
+_DISK_FULL = re.compile(r"No space left on device|Disk quota exceeded|Read-only file system")
+_TOO_LARGE = re.compile(r"File too large|died of signal 25")
+_NO_MEMORY = re.compile(r"[Oo]ut of memory|unable to create thread|mmap failed")
 _IN_THE_WAY = re.compile(r"would be overwritten by|would lose untracked files")
 _IN_USE = re.compile(r"\.lock': File exists|unable to lock|cannot lock ref")
 
@@ -27,9 +29,14 @@ _ANSWERS: Sequence[tuple[re.Pattern[str], str, str | None]] = (
     ),
     (re.compile(r"Remote branch .* not found"), "has no such branch", "Check the branch of the entry."),
     (
+        re.compile(r"REMOTE HOST IDENTIFICATION HAS CHANGED|host key .* has changed"),
+        "belongs to a host whose key is another one than this node knows",
+        "Ask the host's owner whether the key was changed; if so, put the new one into the known hosts of the node.",
+    ),
+    (
         re.compile(r"Host key verification failed"),
         "belongs to a host whose key this node does not know",
-        "Log in to the host once with ssh, as the user of the agent.",
+        "Put the host's key into the file of git.known_hosts_file, else into the known_hosts of the agent's user.",
     ),
     (
         re.compile(r"certificate|SSL: |gnutls_handshake|TLS handshake"),
@@ -37,12 +44,19 @@ _ANSWERS: Sequence[tuple[re.Pattern[str], str, str | None]] = (
         "Check the host's name and its certificate.",
     ),
     (
-        re.compile(
-            r"could not read (?:Username|Password)|Authentication failed|terminal prompts disabled|Access denied"
-            r"|returned error: 40[13]|HTTP 40[13]|Permission denied \(|Permission to .* denied|askpass"
-        ),
-        "asks for a password or token; credentials are not configured",
-        "Use a repository that can be read without, or one over ssh with a key of the agent's user.",
+        re.compile(r"could not read (?:Username|Password)|terminal prompts disabled|askpass"),
+        "asks for a password or token, and this node has no credentials for its host",
+        "The operator can name them with git.credentials_file or git.credential_helper.",
+    ),
+    (
+        re.compile(r"Permission denied \(|Permission to .* denied|Load key .*: |Too many authentication failures"),
+        "refused the ssh key of this node",
+        "The operator can name a key without a passphrase with git.ssh_key_file; the host must know its public half.",
+    ),
+    (
+        re.compile(r"Authentication failed|Access denied|returned error: 40[13]|HTTP 40[13]"),
+        "refused this node: its credentials are wrong or expired, or do not allow this",
+        "Check the password or token that git.credentials_file or git.credential_helper gives for its host.",
     ),
     (
         re.compile(r"returned error: 30[0-9]|HTTP 30[0-9]|[Rr]edirect"),
@@ -82,6 +96,12 @@ def translated(stderr: str, remote: str, secrets: Sequence[str] = ()) -> MaoErro
     line = telling_line(stderr, secrets)
     if _DISK_FULL.search(stderr):
         return BackendFailed(f"The disk of this node does not take the data: {line}", hint="Free some space.")
+    if _NO_MEMORY.search(stderr):
+        return BackendFailed(
+            f"{_named(remote)} takes more memory than git may have on this node.",
+            cause=_DATA,
+            hint="Ask its owner to take out very large files.",
+        )
     if _IN_THE_WAY.search(stderr):
         return WrongState("Local files stand in the way of newer ones.", hint="Commit or remove the local files.")
     if remote:
@@ -89,6 +109,24 @@ def translated(stderr: str, remote: str, secrets: Sequence[str] = ()) -> MaoErro
     if _IN_USE.search(stderr):
         return WrongState("Another git command is at work in this clone.", hint="Wait for it, then try again.")
     return BackendFailed(f"Git refused to work in the local clone: {line}", cause=_DATA)
+
+
+def is_too_large(stderr: str) -> bool:
+    """Tell whether git was stopped by the limit on the size of a file."""
+    return _TOO_LARGE.search(stderr) is not None
+
+
+def too_large(remote: str, max_bytes: int) -> BackendFailed:
+    """Give the error for a clone that takes more room than it may."""
+    return BackendFailed(
+        f"{_named(remote)} is larger than the limit of {max_bytes} bytes.",
+        cause=_DATA,
+        hint="Raise git.max_bytes on this node, or register a smaller repository.",
+    )
+
+
+def _named(remote: str) -> str:
+    return f"The git repository {remote}" if remote else "The local clone"
 
 
 def _of_remote(stderr: str, line: str, remote: str) -> MaoError:

@@ -7,14 +7,16 @@ The rule is an allow-list: a URL has one of a few known shapes, or it is refused
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
 from app.errors import Invalid
+from app.repositories.git_addresses import forbidden_kind, is_odd_number, literal
 
 MAX_URL_CHARACTERS = 2048
 MAX_BRANCH_CHARACTERS = 200
 
 _LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
-_HOST = rf"(?:{_LABEL}(?:\.{_LABEL})*\.?|\[[0-9A-Fa-f:.]{{2,45}}\])"
+_HOST = rf"(?P<host>{_LABEL}(?:\.{_LABEL})*|\[[0-9A-Fa-f:.]{{2,45}}\])"
 _USER = r"[A-Za-z0-9_][A-Za-z0-9._-]{0,63}"
 _PORT = r"(?::(?P<port>[0-9]{1,5}))?"
 _CHARACTERS = r"[A-Za-z0-9._~%+,=@:/-]"
@@ -30,6 +32,26 @@ _BRANCH = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._/+=#-]*")
 
 _SHAPES = "https://host/path, ssh://user@host/path or user@host:path"
 _HINT = "Give the address without user name, password or token."
+_PORTS = {"http": 80, "https": 443, "ssh": 22}
+
+
+@dataclass(frozen=True)
+class Host:
+    """Where an address leads to; ``name`` is as it was written, an IPv6 address in brackets."""
+
+    scheme: str
+    name: str
+    port: int
+
+
+def host_of(url: str) -> Host | None:
+    """Give the host that git asks for ``url``, which was checked before; None for a folder of this machine."""
+    for scheme, pattern in (("https", _HTTP), ("ssh", _SSH), ("ssh", _SCP)):
+        match = pattern.fullmatch(url)
+        if match:
+            scheme = "http" if url.startswith("http:") else scheme
+            return Host(scheme, match["host"], int(match.groupdict().get("port") or _PORTS[scheme]))
+    return None
 
 
 def checked_url(url: str, *, allow_local: bool, field: str = "url") -> str:
@@ -38,7 +60,7 @@ def checked_url(url: str, *, allow_local: bool, field: str = "url") -> str:
     Raises:
         Invalid: naming the broken rule. The message never repeats the URL, because a refused one may hold a password.
     """
-    rule = _broken_by_text(url) or _broken_by_shape(url, allow_local)
+    rule = _broken_by_text(url) or _broken_by_shape(url, allow_local) or _broken_by_host(url, allow_local)
     if rule:
         hint = _HINT if "credentials" in rule else None
         raise Invalid(f"The address of the git repository is not allowed: {rule}", fields={field: [rule]}, hint=hint)
@@ -88,6 +110,22 @@ def _broken_by_shape(url: str, allow_local: bool) -> str | None:
     if scheme == "file" or url.startswith("/"):
         return _broken_by_pattern(_LOCAL, url) if allow_local else "Must not be a local path on this node."
     return _broken_by_pattern(_SCP, url)
+
+
+def _broken_by_host(url: str, allow_local: bool) -> str | None:
+    host = host_of(url)
+    if host is None:
+        return None
+    address = literal(host.name)
+    if is_odd_number(host.name) or (host.name.startswith("[") and address is None):
+        return "Must name a host, or an IP address in its usual form."
+    if allow_local:
+        return None
+    # A name is looked at again, and so are its addresses, each time before git is sent to it.
+    kind = forbidden_kind(address) if address else ""
+    if kind or host.name.lower().rpartition(".")[2] == "localhost":
+        return f"Must not lead to this machine or its surroundings: it has {kind or 'the name of this machine'}."
+    return None
 
 
 def _broken_by_pattern(pattern: re.Pattern[str], url: str) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from app.errors import BackendFailed, MaoError, RemoteDown, WrongState
-from app.repositories.git_errors import telling_line, translated
+from app.repositories.git_errors import is_too_large, telling_line, translated
 
 REMOTE = "https://example.org/data.git"
 HANG_UP = "\nfatal: the remote end hung up unexpectedly\nfatal: early EOF"
@@ -15,9 +15,15 @@ HANG_UP = "\nfatal: the remote end hung up unexpectedly\nfatal: early EOF"
     ("stderr", "words"),
     [
         ("fatal: could not read Username for 'https://example.org': terminal prompts disabled", "password or token"),
-        ("fatal: Authentication failed for 'https://example.org/data.git/'", "password or token"),
-        ("fatal: unable to access 'https://example.org/': The requested URL returned error: 403", "password or token"),
-        ("git@example.org: Permission denied (publickey).\nfatal: Could not read from remote repository.", "password"),
+        ("fatal: Authentication failed for 'https://example.org/data.git/'", "wrong or expired"),
+        ("fatal: unable to access 'https://example.org/': The requested URL returned error: 403", "do not allow this"),
+        ("git@example.org: Permission denied (publickey).\nfatal: Could not read from remote repository.", "ssh key"),
+        ('Load key "/k": error in libcrypto\nfatal: Could not read from remote repository.', "refused the ssh key"),
+        ("fatal: Out of memory, malloc failed (tried to allocate 5 bytes)" + HANG_UP, "more memory"),
+        (
+            "@ REMOTE HOST IDENTIFICATION HAS CHANGED! @\nHost key verification failed.\nfatal: Could not read",
+            "another one than this node knows",
+        ),
         (
             "remote: Repository not found.\nfatal: repository 'https://example.org/data.git/' not found",
             "does not exist",
@@ -90,3 +96,9 @@ def test_the_telling_line_is_the_first_complaint_and_short() -> None:
     assert telling_line("Cloning into 'x'...\nwarning: a\nfatal: the reason\nfatal: another") == "the reason"
     assert telling_line("") == "git gave no reason"
     assert len(telling_line("fatal: " + "x" * 1000)) <= 160
+
+
+@pytest.mark.parametrize("stderr", ["fatal: write error: File too large", "error: index-pack died of signal 25"])
+def test_what_the_limit_on_files_stops_is_told_from_what_a_full_disk_stops(stderr: str) -> None:
+    assert is_too_large(stderr)
+    assert not is_too_large("fatal: write error: No space left on device")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from app.errors import Invalid
-from app.repositories.git_urls import MAX_URL_CHARACTERS, checked_branch, checked_url
+from app.repositories.git_urls import MAX_URL_CHARACTERS, Host, checked_branch, checked_url, host_of
 
 ALLOWED = [
     "https://github.com/group/data.git",
@@ -14,6 +14,11 @@ ALLOWED = [
     "https://git.example.org:8443/data",
     "https://git_server/data.git",
     "https://192.0.2.7/data.git",
+    "https://10.1.2.3/data.git",
+    "https://192.168.1.1:8443/data.git",
+    "ssh://git@172.16.0.9/data.git",
+    "https://[fd12:3456::1]/data.git",
+    "https://1and1.example/data.git",
     "https://[2001:db8::1]:8443/data.git",
     "https://example.org/~user/data.git",
     "https://example.org/a%20b/data.git",
@@ -34,6 +39,34 @@ ONLY_LOCALLY = [
     "http://127.0.0.1:8080/data.git",
     "file:///srv/data.git",
     "/srv/data.git",
+    "https://localhost/data.git",
+    "https://LOCALHOST:8443/data.git",
+    "https://git.localhost/data.git",
+    "git@localhost:data.git",
+    "https://127.0.0.1/data.git",
+    "https://127.255.255.254/data.git",
+    "https://0.0.0.0/data.git",
+    "https://169.254.169.254/latest/meta-data",
+    "https://224.0.0.1/data.git",
+    "https://255.255.255.255/data.git",
+    "https://[::1]/data.git",
+    "https://[::]/data.git",
+    "https://[0:0:0:0:0:0:0:1]:443/data.git",
+    "https://[fe80::1]/data.git",
+    "https://[ff02::1]/data.git",
+    "https://[::ffff:127.0.0.1]/data.git",
+    "https://[::ffff:7f00:1]/data.git",
+    "https://[::127.0.0.1]/data.git",
+    "https://[::ffff:0:127.0.0.1]/data.git",
+    "https://[2002:7f00:1::]/data.git",
+    "https://[2002:a9fe:a9fe::1]/data.git",
+    "https://[64:ff9b::169.254.169.254]/data.git",
+    "https://[2001:0:7f00:1::1]/data.git",
+    "https://[fd00:ec2::254]/data.git",
+    "ssh://git@127.0.0.1:2222/data.git",
+    "ssh://git@[::1]/data.git",
+    "git@169.254.169.254:data.git",
+    "git@[::ffff:127.0.0.1]:data.git",
 ]
 
 REFUSED = {
@@ -72,6 +105,20 @@ REFUSED = {
     "an empty user": "https://@example.org/data.git",
     "a password for ssh": "ssh://git:secret@example.org/data.git",
     "two at signs": "https://a@b@example.org/data.git",
+    "a number as host": "https://2130706433/data.git",
+    "a hexadecimal host": "https://0x7f000001/data.git",
+    "a hexadecimal part": "https://0x7f.0.0.1/data.git",
+    "an octal host": "https://017700000001/data.git",
+    "an octal part": "https://0177.0.0.1/data.git",
+    "a short host": "ssh://git@127.1/data.git",
+    "a host of one zero": "git@0:data.git",
+    "five parts": "https://127.0.0.0.1/data.git",
+    "a part above 255": "https://127.0.0.256/data.git",
+    "a trailing dot": "https://example.org./data.git",
+    "a trailing dot after an address": "https://127.0.0.1./data.git",
+    "no IPv6": "https://[1:2]/data.git",
+    "IPv6 with a zone": "https://[fe80::1%25eth0]/data.git",
+    "IPv6 without brackets": "https://::1/data.git",
     "a backslash before the host": "https://example.org\\@evil.example/data.git",
     "an option as ssh host": "ssh://-oProxyCommand=id/data",
     "an option as ssh host with a user": "ssh://git@-oProxyCommand=id/data",
@@ -147,7 +194,7 @@ def test_an_address_of_a_known_shape_is_allowed_and_unchanged(url: str) -> None:
 
 
 @pytest.mark.parametrize("url", ONLY_LOCALLY)
-def test_http_and_local_paths_need_the_nodes_permission(url: str) -> None:
+def test_http_local_paths_and_hosts_near_the_node_need_the_nodes_permission(url: str) -> None:
     assert checked_url(url, allow_local=True) == url
     with pytest.raises(Invalid):
         checked_url(url, allow_local=False)
@@ -191,3 +238,19 @@ def test_a_branch_that_git_or_a_shell_could_misread_is_refused(branch: str) -> N
     with pytest.raises(Invalid) as caught:
         checked_branch(branch)
     assert caught.value.fields.keys() == {"branch"}
+
+
+@pytest.mark.parametrize(
+    ("url", "host"),
+    [
+        ("https://example.org/data", Host("https", "example.org", 443)),
+        ("http://example.org:8080/data", Host("http", "example.org", 8080)),
+        ("https://[2001:db8::1]:8443/data", Host("https", "[2001:db8::1]", 8443)),
+        ("ssh://git@example.org:2222/data", Host("ssh", "example.org", 2222)),
+        ("git@example.org:data/a:b@c", Host("ssh", "example.org", 22)),
+        ("/srv/data.git", None),
+        ("file:///srv/git@example.org:data", None),
+    ],
+)
+def test_the_host_is_the_one_that_git_will_ask(url: str, host: Host | None) -> None:
+    assert host_of(url) == host

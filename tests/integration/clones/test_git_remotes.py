@@ -60,7 +60,7 @@ def test_a_repository_that_wants_a_token_is_refused_at_once_and_leaves_nothing(
     server: GitServer, origin: Origin, workdirs: Workdirs, importdir: Path
 ) -> None:
     server.private.add("data")
-    with pytest.raises(BackendFailed, match="credentials are not configured") as caught:
+    with pytest.raises(BackendFailed, match="has no credentials for its host") as caught:
         workdirs.clone("data", server.url("data"))
     assert caught.value.cause == "data_unavailable"
     assert len(server.requests) == 1, "an answer must not be asked for again"
@@ -71,7 +71,7 @@ def test_a_repository_that_wants_a_token_is_refused_at_once_and_leaves_nothing(
 @pytest.mark.parametrize(
     ("status", "words"),
     [
-        ("403 Forbidden", "credentials are not configured"),
+        ("403 Forbidden", "do not allow this"),
         ("404 Not Found", "does not exist"),
         ("410 Gone", "does not exist"),
         ("301 Moved Permanently -> http://127.0.0.1:1/elsewhere.git", "redirect"),
