@@ -19,6 +19,7 @@ from app.models.output import OutputChunk
 from app.models.question import Question
 from app.models.refusal import Refusal
 from app.models.run import Run
+from app.models.snapshot import Snapshot
 from app.models.token import Token
 
 TABLES = (
@@ -36,6 +37,7 @@ TABLES = (
     RunAttempt,
     RunEvent,
     RunFile,
+    Snapshot,
     Token,
 )
 

@@ -29,6 +29,7 @@ class Clone(Base):
     """A data set's clone on this node, or the wish for one. ``name`` is also its folder in the import directory.
 
     A clone with a ``commit`` is a retrieved snapshot: it shows exactly that commit and is never refreshed.
+    ``indexed_commit`` is the head whose snapshots are all known.
     """
 
     __tablename__ = "clones"
@@ -42,5 +43,6 @@ class Clone(Base):
     progress_percent: Mapped[int] = mapped_column(server_default="0")
     message: Mapped[str] = mapped_column(server_default="")
     head_commit: Mapped[str | None]
+    indexed_commit: Mapped[str | None]
     size_bytes: Mapped[int | None] = mapped_column(BigInteger)
     updated_at: Mapped[datetime]

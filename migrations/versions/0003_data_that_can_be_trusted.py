@@ -45,6 +45,8 @@ def upgrade() -> None:
     for name, (columns, where) in RUN_INDEXES.items():
         op.create_index(name, "runs", columns, postgresql_where=sa.text(where))
     op.add_column("clones", sa.Column("commit", sa.String(), nullable=True))
+    op.add_column("clones", sa.Column("indexed_commit", sa.String(), nullable=True))
+    _create_snapshots()
     op.create_table(
         "questions",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
@@ -68,8 +70,34 @@ def upgrade() -> None:
     )
 
 
+def _create_snapshots() -> None:
+    op.create_table(
+        "snapshots",
+        sa.Column("clone", sa.String(), nullable=False),
+        sa.Column("commit", sa.String(), nullable=False),
+        sa.Column("label", sa.String(), nullable=False),
+        sa.Column("position", sa.Integer(), nullable=False),
+        sa.Column("committed_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("dated_on", sa.Date(), nullable=False),
+        sa.Column("subject", sa.String(), nullable=False),
+        sa.Column("files", sa.Integer(), nullable=False),
+        sa.Column("rows", sa.BigInteger(), nullable=True),
+        sa.Column("bytes", sa.BigInteger(), nullable=True),
+        sa.Column("run_id", sa.BigInteger(), nullable=True),
+        sa.Column("node", sa.String(), nullable=True),
+        sa.Column("tool", sa.String(), nullable=True),
+        sa.Column("image", sa.String(), nullable=True),
+        sa.Column("control_metric", sa.Float(), nullable=True),
+        sa.ForeignKeyConstraint(["clone"], ["clones.name"], name=op.f("fk_snapshots_clone_clones"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("clone", "commit", "label", name=op.f("pk_snapshots")),
+    )
+    op.create_index("ix_snapshots_clone_position_label", "snapshots", ["clone", "position", "label"])
+
+
 def downgrade() -> None:
+    op.drop_table("snapshots")
     op.drop_table("questions")
+    op.drop_column("clones", "indexed_commit")
     op.drop_column("clones", "commit")
     for name in RUN_INDEXES:
         op.drop_index(name, table_name="runs")
