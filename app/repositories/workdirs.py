@@ -11,7 +11,7 @@ from pathlib import Path
 
 from app.errors import BackendFailed, Conflict, MaoError, WrongState
 from app.models.names import checked_name
-from app.repositories import clone_leftovers, clone_quarantine, clone_remote
+from app.repositories import clone_leftovers, clone_quarantine, clone_remote, clone_replay
 from app.repositories.clone_fence import Fence
 from app.repositories.clone_locks import CloneLocks
 from app.repositories.clone_remote import RefreshResult
@@ -37,6 +37,17 @@ class CloneFacts:
     has_uncommitted: bool
     unpushed_commits: int
     size_bytes: int
+
+
+@dataclass(frozen=True)
+class Written:
+    """What is in a work tree: git's id of all of it, and the ``paths`` of what is new, relative to it.
+
+    A name that is not UTF-8 keeps its bytes as surrogates, as everywhere in ``os``.
+    """
+
+    tree: str
+    paths: list[str]
 
 
 class Workdirs:
@@ -136,13 +147,16 @@ class Workdirs:
         with self._held(name) as repository:
             return repository.require().tree_now()
 
-    def changed_since(self, name: str, baseline: str) -> list[str]:
-        """List the files that were added or modified since ``baseline``, relative to the work tree.
-
-        A name that is not UTF-8 keeps its bytes as surrogates, as everywhere in ``os``.
-        """
+    def tree_of(self, name: str, commit: str) -> str:
+        """Give git's id of what a commit of the clone holds; that of no files at all for an empty text."""
         with self._held(name) as repository:
-            return repository.changes(baseline, repository.require().tree_now(), "AMT")
+            return repository.require().tree_of(commit)
+
+    def changed_since(self, name: str, baseline: str) -> Written:
+        """Give the work tree as it is now, and the files that were added or modified since ``baseline``."""
+        with self._held(name) as repository:
+            tree = repository.require().tree_now()
+            return Written(tree, repository.changes(baseline, tree, "AMT"))
 
     def commit(
         self, name: str, message: str, trailers: Mapping[str, str], run_id: int, input_commit: str | None = None
@@ -173,6 +187,35 @@ class Workdirs:
         """
         with self._held(name) as repository:
             return clone_quarantine.quarantine(repository.require(), baseline, run_id)
+
+    def write_replay(self, name: str, run_id: int, tree: str) -> None:
+        """Write the work tree in which a run is repeated: exactly the ``tree`` (or commit) of the clone ``name``.
+
+        Raises:
+            BackendFailed: with cause ``data_unavailable``: the clone does not have it.
+        """
+        with self._held(name) as repository:
+            if not clone_replay.has_object(repository.require(), tree):
+                raise BackendFailed(
+                    f"The local clone of '{name}' does not have the data {tree[:12]} that the run began with.",
+                    cause="data_unavailable",
+                    hint="Files that were never committed are kept for about two weeks; committed ones for ever.",
+                )
+            clone_replay.write(repository, run_id, tree)
+
+    def keep_replay(self, name: str, run_id: int) -> str:
+        """Keep what a repeated run left, remove its work tree, and give git's id of what was in it. May be repeated."""
+        with self._held(name) as repository:
+            return clone_replay.keep(repository.require(), run_id)
+
+    def drop_replay(self, name: str, run_id: int) -> None:
+        """Remove the work tree of a repeated run; what is absent is no error."""
+        with self._held(name) as repository:
+            clone_replay.drop(repository, run_id)
+
+    def replay_path(self, run_id: int) -> Path:
+        """Give the work tree of a repeated run, whether it exists or not."""
+        return clone_replay.place(self._importdir, run_id)
 
     def state(self, name: str) -> CloneFacts:
         """Say how the clone stands."""

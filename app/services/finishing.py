@@ -10,8 +10,10 @@ from app.errors import MaoError, Superseded, Unavailable
 from app.executors.outcomes import Outcome
 from app.models.run import Cause, Run, RunStatus
 from app.models.tool import OnSpike, Publish
+from app.repositories.workdirs import Written
 from app.services.agent_context import AgentContext
 from app.services.judging import Judgement, judge_run
+from app.services.replay_plans import plan_of
 from app.services.reports import ReportFacts, build_report
 from app.services.requests import run_date, tool_of
 
@@ -25,6 +27,7 @@ class Settlement:
     outcome: Outcome
     judgement: Judgement | None = None
     output_commit: str | None = None
+    output_tree: str | None = None
     quarantine: str | None = None
     is_unsettled: bool = False
     warnings: list[str] = field(default_factory=list)
@@ -41,9 +44,10 @@ class Settlement:
 
 
 def settle(context: AgentContext, run: Run, outcome: Outcome) -> Settlement:
-    """Judge and publish a good run; set the files of any other aside. Safe to repeat after a crash.
+    """Judge and publish a good run, keep what a replay made, and set the files of any other run aside.
 
-    What goes wrong here changes the outcome and never raises, but for a system that is down.
+    Safe to repeat after a crash. What goes wrong here changes the outcome and never raises, but for a system that is
+    down.
     """
     settled = Settlement(outcome, warnings=[*run.warnings, *outcome.warnings])
     if outcome.status is RunStatus.SUCCEEDED:
@@ -80,7 +84,13 @@ def report_of(
 
 def _settle_success(context: AgentContext, run: Run, settled: Settlement) -> None:
     try:
-        settled.judgement = judge_run(context, run)
+        replay = plan_of(run)
+        if replay is not None and replay.clone:
+            settled.output_tree = context.workdirs.keep_replay(replay.clone, run.id)
+            return
+        written = _written(context, run)
+        settled.output_tree = written.tree or None
+        settled.judgement = judge_run(context, run, written.paths)
         if settled.judgement and settled.judgement.is_spike and tool_of(run).on_spike == OnSpike.FAIL:
             message = f"Failed because of a spike: {settled.judgement.verdict['sentence']}"
             settled.outcome = replace(settled.outcome, status=RunStatus.FAILED, cause=Cause.TOOL_ERROR, message=message)
@@ -92,6 +102,12 @@ def _settle_success(context: AgentContext, run: Run, settled: Settlement) -> Non
         settled.outcome = replace(
             settled.outcome, status=RunStatus.FAILED, cause=Cause.DATA_UNAVAILABLE, message=error.message
         )
+
+
+def _written(context: AgentContext, run: Run) -> Written:
+    if run.clone is None or run.baseline_tree is None:
+        return Written("", [])
+    return context.workdirs.changed_since(run.clone, run.baseline_tree)
 
 
 def _publish(context: AgentContext, run: Run) -> str | None:
@@ -110,6 +126,9 @@ def _publish(context: AgentContext, run: Run) -> str | None:
 
 def set_aside(context: AgentContext, run: Run, settled: Settlement) -> None:
     """Move the files of a run that is not good out of the data; where that fails, note that it is still to be done."""
+    replay = plan_of(run)
+    if replay is not None and replay.clone and context.workdirs.exists(replay.clone):
+        context.workdirs.drop_replay(replay.clone, run.id)
     if run.clone is None or run.baseline_tree is None:
         return
     try:

@@ -15,6 +15,7 @@ from app.repositories.notifications import NotificationRepository
 from app.repositories.outputs import OutputRepository
 from app.repositories.runs import RunRepository
 from app.services.agent_context import AgentContext
+from app.services.conditions import conditions_at_end
 from app.services.finishing import Settlement, report_of
 from app.services.output_buffer import OutputBuffer
 
@@ -61,6 +62,8 @@ def record_final(
             exit_code=outcome.exit_code,
             spike=settled.verdict,
             output_commit=settled.output_commit,
+            output_tree=settled.output_tree,
+            conditions=conditions_at_end(run, settled.judgement),
             is_unsettled=settled.is_unsettled,
             warnings=settled.warnings,
             report=report_of(context, run, settled, lines, _cron_of(JobRepository(session), run)),

@@ -10,6 +10,7 @@ from app.models.run import Run
 from app.models.tool import Profile, Tool
 from app.services.agent_context import AgentContext
 from app.services.file_mounts import mounted_files
+from app.services.replay_plans import plan_of
 from app.services.runtime_variables import filled_in
 from app.services.secrets import secrets_dir_of
 from app.services.webhooks import webhook_id
@@ -68,17 +69,19 @@ def _filled_in(run: Run, command: Iterable[str], env: dict[str, str]) -> tuple[t
     """Put the values of runtime variables into a command and an environment, where the run asks for it."""
     if not run.has_runtime_variables:
         return tuple(command), env
-    variables = {"SUBMITTER": run.submitter, "RUNID": str(run.id), "WEBHOOKID": env["MAO_WEBHOOK_ID"]}
+    first = plan_of(run)
+    submitter, run_id = (first.submitter, first.run_id) if first else (run.submitter, run.id)
+    variables = {"SUBMITTER": submitter, "RUNID": str(run_id), "WEBHOOKID": env["MAO_WEBHOOK_ID"]}
     filled = {name: filled_in(value, variables) for name, value in env.items()}
     return tuple(filled_in(argument, variables) for argument in command), filled
 
 
 def _environment(context: AgentContext, run: Run, tool: Tool) -> dict[str, str]:
-    webhook = webhook_id(run.id, context.webhook_key)
+    webhook, first = webhook_id(run.id, context.webhook_key), plan_of(run)
     ours = {
-        "MAO_RUN_ID": str(run.id),
+        "MAO_RUN_ID": str(first.run_id if first else run.id),
         "MAO_TOOL": run.tool,
-        "MAO_NODE": context.node,
+        "MAO_NODE": first.node if first else context.node,
         "MAO_OPERATOR": context.settings.working_environment.user,
         "MAO_DATE": run_date(run),
         "MAO_WEBHOOK_ID": webhook,

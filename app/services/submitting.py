@@ -12,6 +12,7 @@ from app.repositories.files import FileRepository
 from app.repositories.runs import RunRepository
 from app.services.idempotency import Once
 from app.services.plans import Planner, parameters_of
+from app.services.replay_plans import plan_of
 from app.services.runs import new_run
 
 
@@ -60,7 +61,7 @@ class SubmitService:
 
         Raises:
             NotFound: there is no such run in reach, or its tool is gone.
-            WrongState: it is not over.
+            WrongState: it is not over, or repeats another.
             Gone: the files that it read have been removed.
             AlreadyExists: the key was used for another request.
         """
@@ -70,6 +71,8 @@ class SubmitService:
             old = RunRepository(session).get(run_id, owner=identity.reach(Permission.JOB_RUN_CHANGE_ANY))
         if made is not None:
             return made
+        if plan_of(old) is not None:
+            raise WrongState(f"Run {run_id} is a replay.", hint=f"Replay again with: maoctl run replay {old.replay_of}")
         if RunStatus(old.status) not in FINAL:
             raise WrongState(
                 f"Run {run_id} is {old.status}, and only a run that is over is submitted again.",
@@ -84,7 +87,7 @@ class SubmitService:
             if made is not None:
                 return made
             if run.parent_id is not None:
-                _hold_files(session, run.parent_id)
+                hold_files(session, run.parent_id)
             RunRepository(session).add(run, actor=run.submitter)
             if run.is_manual_start:
                 run.waiting_for = f"manual start: maoctl run start {run.id}"
@@ -92,7 +95,12 @@ class SubmitService:
             return run.id
 
 
-def _hold_files(session: Session, first_id: int) -> None:
+def hold_files(session: Session, first_id: int) -> None:
+    """Keep the files of a chain of runs until another run of it is stored.
+
+    Raises:
+        Gone: they have been removed.
+    """
     removed_at = FileRepository(session).hold_chain(first_id)
     if removed_at is not None:
         raise Gone(

@@ -17,11 +17,8 @@ from app.clock import utc_now
 from app.errors import (
     AlreadyExists,
     BackendFailed,
-    Conflict,
     DatabaseDown,
-    Invalid,
     MaoError,
-    RemoteDown,
     StorageFull,
     Unavailable,
     WrongState,
@@ -37,11 +34,13 @@ from app.services import secrets
 from app.services.agent_context import AgentContext
 from app.services.attempts import next_failures, record_attempt
 from app.services.capacity import full_disk
+from app.services.conditions import conditions_of
 from app.services.finishing import Settlement, set_aside, settle
 from app.services.images import note_image
 from app.services.output_buffer import TAIL_BYTES, OutputBuffer
 from app.services.recording import last_lines, record_final
 from app.services.requests import request_for, timeout_of
+from app.services.workplaces import data_dir_of, ready_data
 
 log = logging.getLogger(__name__)
 _RETRY_SECONDS = 1.0
@@ -162,14 +161,15 @@ class Supervision:
             return self._finish(run, Outcome(RunStatus.FAILED, Cause(error.cause), _sentence(error)))
 
     def _create(self, run: Run) -> Run:
-        ready = self._ready_data(run)
+        ready = ready_data(self._context, run)
         executor = self._executor(run)
-        request = request_for(self._context, run, self._data_dir(run))
+        request = request_for(self._context, run, data_dir_of(self._context, run))
         too_full = full_disk(self._context, self._context.settings.limits.disk_pull_percent)
         request = executor.prepare(replace(request, may_fetch=too_full is None))
         note_image(self._context, request)
         handle = executor.create(request)
         columns = {"handle": handle, "image_digest": request.image_digest, "waiting_for": None, **ready}
+        columns["conditions"] = conditions_of(self._context, run, request, ready)
         known = ready.get("warnings", run.warnings)
         withheld = [warning for warning in secrets.warnings_of(self._context, run) if warning not in known]
         if withheld:
@@ -177,37 +177,6 @@ class Supervision:
         # From here on a start may have been sent, and what the clone held before is known now and never again.
         with self._context.database.transaction() as session:
             return self._change(session, run, RunStatus.SUBMITTED, columns)
-
-    def _ready_data(self, run: Run) -> dict[str, Any]:
-        """Bring the clone up to date and give the columns that tell what it held before the tool began."""
-        if run.clone is None:
-            return {}
-        workdirs = self._context.workdirs
-        try:
-            self._set_aside_what_is_left(run.clone)
-            if workdirs.exists(run.clone):
-                refreshed = workdirs.refresh(run.clone, run.data_url or "", run.data_branch or "")
-                warnings = [refreshed.warning] if refreshed.warning else []
-            else:
-                workdirs.clone(run.clone, run.data_url or "", run.data_branch or "")
-                warnings = []
-        except (RemoteDown, Conflict, Invalid) as error:
-            raise BackendFailed(error.message, cause=Cause.DATA_UNAVAILABLE, hint=error.hint) from error
-        return {
-            "baseline_tree": workdirs.baseline(run.clone),
-            "input_commit": workdirs.head(run.clone) or None,
-            "warnings": warnings,
-        }
-
-    def _set_aside_what_is_left(self, clone: str) -> None:
-        """Do what could not be done when an earlier run ended, lest its files become part of this one's."""
-        with self._context.database.transaction() as session:
-            unsettled = RunRepository(session).unsettled(clone)
-        for earlier in unsettled:
-            if earlier.baseline_tree is not None:
-                self._context.workdirs.quarantine(clone, earlier.baseline_tree, earlier.id)
-            with self._context.database.transaction() as session:
-                RunRepository(session).set(earlier.id, is_unsettled=False)
 
     def _start_created(self, run: Run) -> Run:
         executor, handle = self._executor(run), run.handle or ""
@@ -356,9 +325,6 @@ class Supervision:
             return self._context.executors[run.backend]
         except KeyError:
             raise BackendFailed(f"This node has no backend '{run.backend}'.") from None
-
-    def _data_dir(self, run: Run) -> str | None:
-        return str(self._context.workdirs.path(run.clone)) if run.clone else None
 
 
 def _sentence(error: BackendFailed) -> str:

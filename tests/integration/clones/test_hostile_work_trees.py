@@ -121,7 +121,7 @@ def test_five_thousand_files_are_committed_and_taken_out_again(workdirs: Workdir
     baseline = workdirs.baseline("data")
     for number in range(0, 5000, 2):
         (tree / f"day-{number % 50}/file-{number}.csv").write_text("spoilt\n")
-    assert len(workdirs.changed_since("data", baseline)) == 2500
+    assert len(workdirs.changed_since("data", baseline).paths) == 2500
     assert workdirs.quarantine("data", baseline, 2)
     assert (tree / "day-0/file-0.csv").read_text() == "0\n"
 

@@ -78,19 +78,19 @@ def test_git_used_by_hand_finds_its_folder_and_sees_a_clean_tree(
 def test_added_and_modified_files_are_listed_whatever_their_names(workdirs: Workdirs, tree: Path) -> None:
     (tree / "leftover.csv").write_text("before\n")
     baseline = workdirs.baseline("data")
-    assert workdirs.changed_since("data", baseline) == []
+    assert workdirs.changed_since("data", baseline).paths == []
     for name in ODD_NAMES:
         (tree / name).write_text(name)
     (tree / "control-1.csv").write_text("2\n")
     (tree / "folder/old.csv").unlink()
     (tree / "some.cache").touch()
-    assert sorted(workdirs.changed_since("data", baseline)) == sorted([*ODD_NAMES, "control-1.csv"])
+    assert sorted(workdirs.changed_since("data", baseline).paths) == sorted([*ODD_NAMES, "control-1.csv"])
 
 
 def test_a_name_that_is_no_utf_8_is_listed_and_can_be_opened(workdirs: Workdirs, tree: Path) -> None:
     baseline = workdirs.baseline("data")
     (tree / os.fsdecode(b"caf\xe9.csv")).write_text("1\n")
-    [name] = workdirs.changed_since("data", baseline)
+    [name] = workdirs.changed_since("data", baseline).paths
     assert (tree / name).read_text() == "1\n"
 
 
@@ -100,7 +100,7 @@ def test_a_change_that_keeps_length_and_time_is_seen(workdirs: Workdirs, tree: P
     baseline = workdirs.baseline("data")
     path.write_text("2\n")
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
-    assert workdirs.changed_since("data", baseline) == ["control-1.csv"]
+    assert workdirs.changed_since("data", baseline).paths == ["control-1.csv"]
 
 
 def test_a_baseline_changes_nothing_and_is_a_function_of_the_files(workdirs: Workdirs, tree: Path) -> None:
