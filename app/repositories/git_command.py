@@ -11,9 +11,10 @@ import selectors
 import shutil
 import signal
 import subprocess
+import tempfile
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
@@ -24,6 +25,7 @@ from app.repositories.git_access import access_to, secrets_of
 from app.repositories.git_environment import environment
 from app.repositories.git_errors import is_too_large, too_large, translated
 from app.repositories.git_progress import Progress, ProgressReader
+from app.repositories.git_stream import GitStream
 from app.settings import Git
 
 _TICK_SECONDS = 0.25
@@ -38,10 +40,11 @@ _MOST_MEMORY_BYTES = 4 * 2**30
 
 @dataclass(frozen=True)
 class GitOutput:
-    """What a command that ended as expected has printed."""
+    """What a command that ended as expected has printed; ``complaints`` may hold secrets and is for reading only."""
 
     status: int
     data: bytes
+    complaints: str = field(default="", repr=False)
 
     @property
     def text(self) -> str:
@@ -60,7 +63,7 @@ class Conditions:
 
     ``remote`` is the address that it talks to; ``seconds`` may shorten the time limit of the settings; together the
     ``watched`` folders stay below ``git.max_bytes``; ``descriptors`` stay open in git; an exit status in ``accepted``
-    is no error; ``environment`` adds to the fixed one.
+    is no error; ``environment`` adds to the fixed one; ``given`` is what the command reads from its input.
     """
 
     remote: str = ""
@@ -70,6 +73,7 @@ class Conditions:
     accepted: Sequence[int] = (0,)
     progress: Progress | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
+    given: bytes = b""
 
 
 class GitCommand:
@@ -96,6 +100,19 @@ class GitCommand:
             raise self._failure(stderr.decode("utf-8", "replace"), conditions)
         return GitOutput(process.returncode, stdout)
 
+    @contextmanager
+    def opened(self, arguments: Sequence[str], conditions: Conditions) -> Iterator[GitStream]:
+        """Give a running ``git`` that is written to and read piece by piece; nothing of it is left at the end."""
+        process = self._started(arguments, conditions, stdin=subprocess.PIPE)
+        stream = GitStream(process, self._settings.timeout_seconds)
+        try:
+            yield stream
+        finally:
+            stream.close()
+            with suppress(BrokenPipeError):
+                stream.end_input()
+            _end(process)
+
     def _failure(self, stderr: str, conditions: Conditions) -> MaoError:
         if is_too_large(stderr):
             return too_large(conditions.remote, self._settings.max_bytes)
@@ -104,7 +121,9 @@ class GitCommand:
         secrets = secrets_of(self._settings) if conditions.remote else []
         return translated(stderr, conditions.remote, [*secrets, *private])
 
-    def _started(self, arguments: Sequence[str], conditions: Conditions) -> subprocess.Popen[bytes]:
+    def _started(
+        self, arguments: Sequence[str], conditions: Conditions, stdin: int | None = None
+    ) -> subprocess.Popen[bytes]:
         # GitPython looks for git while it is imported, and an API process that never uses git need not have it.
         try:
             from git.cmd import Git as GitPython
@@ -116,6 +135,7 @@ class GitCommand:
         command = [*self._limited(), "/usr/bin/env", "-i", *(f"{key}={value}" for key, value in variables.items())]
         handle = GitPython().execute(
             [*command, "git", "-C", str(self._home), *arguments],
+            istream=stdin,
             as_process=True,
             start_new_session=True,
             pass_fds=tuple(conditions.descriptors),
@@ -156,6 +176,18 @@ class GitCommand:
             time.sleep(_POLL_SECONDS)
         watch.check_size()
         return bytes(stdout), bytes(stderr)
+
+
+@contextmanager
+def _as_file(given: bytes) -> Iterator[IO[bytes] | None]:
+    """Give a file with these bytes, which a command reads at its own pace; None where there are none."""
+    if not given:
+        yield None
+        return
+    with tempfile.TemporaryFile() as file:
+        file.write(given)
+        file.seek(0)
+        yield file
 
 
 def _read_all(streams: Mapping[IO[bytes], Callable[[bytes], None]], check: Callable[[], None]) -> None:
