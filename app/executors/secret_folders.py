@@ -60,6 +60,14 @@ def laid_out(installation: str) -> list[tuple[int, int]]:
     return [(int(match[1]), int(match[2])) for match in found if match]
 
 
+def names(installation: str, run_id: int, attempt: int) -> list[str]:
+    """Give the names of the secrets that are laid out for an attempt; where there is no folder there are none."""
+    try:
+        return sorted(path.name for path in (_folder_of(installation) / f"{run_id}-{attempt}").iterdir())
+    except FileNotFoundError:
+        return []
+
+
 def size_bytes(installation: str, run_id: int, attempt: int) -> int:
     """Give the bytes of an attempt's secrets; what is absent has none."""
     with suppress(OSError):

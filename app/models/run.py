@@ -124,6 +124,9 @@ class Run(Base):
     ``baseline_tree`` and ``output_tree`` are git's ids of the data before and after it. ``metrics`` are what was
     measured of it: numbers by name. ``replay_of`` is the run that this one repeats, in a work tree of its own.
 
+    ``original_commit`` is the output commit as it was made here, where a push put it on top of others' commits and so
+    made another one of it.
+
     ``parent_id`` is the first run of a chain of resubmissions. ``not_before`` holds a waiting run back (a pause between
     attempts, a job's jitter). ``locks`` are keys in etcd that the run needs while it is held, ``lock_token`` their
     fencing token and ``lock_lease`` the lease that keeps them; a waiting run is claimed with them before
@@ -155,6 +158,7 @@ class Run(Base):
             postgresql_ops={"labels": "jsonb_path_ops"},
         ),
         Index("ix_runs_output_kept", "defined_at", postgresql_where=text("output_removed_at is null")),
+        Index("ix_runs_original_commit", "original_commit", postgresql_where=text("original_commit is not null")),
         Index("ix_runs_push_open", "push_due_at", postgresql_where=text(_PUSH_OPEN_SQL)),
         Index("ix_runs_not_indexed", "id", postgresql_where=text(_NOT_INDEXED_SQL)),
         Index("ix_runs_quarantine_asked", "id", postgresql_where=text(_QUARANTINE_ASKED_SQL)),
@@ -218,6 +222,7 @@ class Run(Base):
     definition_commit: Mapped[str | None]
     output_tree: Mapped[str | None]
     metrics: Mapped[dict[str, Any]] = mapped_column(server_default="{}")
+    original_commit: Mapped[str | None]
     replay_of: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("runs.id", ondelete="SET NULL"))
     push_state: Mapped[str | None]
     push_message: Mapped[str | None]

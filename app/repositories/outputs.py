@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -53,6 +54,15 @@ class Progress:
     next_byte: int
 
 
+@dataclass(frozen=True)
+class StoredOutput:
+    """What is stored of a run's output: how many bytes, their SHA-256 in hex, and whether others were not kept."""
+
+    size_bytes: int
+    sha256: str
+    is_cut: bool
+
+
 class OutputRepository:
     """Queries about output, over one session; never commits."""
 
@@ -89,6 +99,15 @@ class OutputRepository:
         They lie before the last piece of an attempt; there is no other place for a cut.
         """
         return [(first, stop) for first, stop in self._session.execute(_CUTS, {"run_id": run_id})]
+
+    def digest(self, run_id: int) -> StoredOutput:
+        """Read all that is stored of an output, a piece at a time, and give its size and digest."""
+        digest, size, end = hashlib.sha256(), 0, 0
+        for start, data in self._chunks_from(run_id, 0):
+            digest.update(data)
+            size += len(data)
+            end = start + len(data)
+        return StoredOutput(size, digest.hexdigest(), is_cut=end > size)
 
     def read(self, run_id: int, start_byte: int, limit_bytes: int) -> tuple[int, bytes]:
         """Give stored bytes from ``start_byte`` on, and the number of the first one given.

@@ -57,6 +57,12 @@ def checked_parameters(method: str, parameters: Mapping[str, float] | None = Non
     return settings
 
 
+def rule_version(method: str) -> int | None:
+    """Give the version of the rule of ``method``, or None where there is no such method."""
+    known = METHODS.get(method)
+    return known.version if known else None
+
+
 def _without_enough(method: str, snapshots: int, usable: int, current: float | None = None) -> Verdict:
     minimum = METHODS[method].minimum_values
     left_out = f"; {snapshots - usable} more hold no number" if snapshots > usable else ""

@@ -17,15 +17,16 @@ class Method:
 
     ``compare`` takes the finite numbers of the past (oldest first), the newest number, how many snapshots the series
     has, and every parameter. ``minimum_values`` includes the newest. ``defaults`` names all parameters; each is a
-    finite number from 0 up.
+    finite number from 0 up. ``version`` is that of the rule, which a record of a verdict names.
     """
 
     compare: Compare
     minimum_values: int
     defaults: Mapping[str, float]
+    version: int
 
 
 METHODS: dict[str, Method] = {
-    rolling.NAME: Method(rolling.compare, rolling.MINIMUM_VALUES, rolling.DEFAULTS),
+    rolling.NAME: Method(rolling.compare, rolling.MINIMUM_VALUES, rolling.DEFAULTS, rolling.VERSION),
 }
 DEFAULT_METHOD = rolling.NAME

@@ -16,6 +16,8 @@ from app.spike.verdict import Status, Verdict
 NAME = "rolling"
 MINIMUM_VALUES = 3
 DEFAULTS = {"threshold_percent": 6.0}
+VERSION = 1
+"""Raised with every change after which the rule may judge the same numbers otherwise."""
 
 
 def compare(past: Sequence[float], current: float, snapshots: int, parameters: Mapping[str, float]) -> Verdict:

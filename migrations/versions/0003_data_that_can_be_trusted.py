@@ -10,6 +10,7 @@ revision = "0003"
 down_revision = "0002"
 
 RUN_INDEXES = {
+    "ix_runs_original_commit": (["original_commit"], "original_commit is not null"),
     "ix_runs_push_open": (["push_due_at"], "push_state in ('pending', 'refused')"),
     "ix_runs_not_indexed": (["id"], "push_state = 'pushed' and indexed_at is null"),
     "ix_runs_quarantine_asked": (["id"], "quarantine_state in ('promoting', 'discarding')"),
@@ -24,6 +25,7 @@ def _run_columns() -> list[sa.Column[object]]:
         sa.Column("definition_commit", sa.String(), nullable=True),
         sa.Column("output_tree", sa.String(), nullable=True),
         sa.Column("metrics", json, server_default="{}", nullable=False),
+        sa.Column("original_commit", sa.String(), nullable=True),
         sa.Column("replay_of", sa.BigInteger(), nullable=True),
         sa.Column("push_state", sa.String(), nullable=True),
         sa.Column("push_message", sa.String(), nullable=True),
