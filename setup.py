@@ -25,6 +25,7 @@ REQUIREMENTS = [
     "prometheus-client>=0.21",
     "protobuf>=5.29.5",  # Older ones can be crashed by a deeply nested message.
     "psycopg2-binary>=2.9",
+    "PyYAML>=6",
     "requests>=2.32",
     "rich>=14",
     "SQLAlchemy>=2.0.40",

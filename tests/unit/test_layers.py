@@ -64,6 +64,7 @@ DOORS: dict[str, tuple[str, ...]] = {
     "swagger_ui_bundle": ("app/api/", "app/factory.py"),
     "webargs": ("app/api/",),
     "werkzeug": ("app/api/",),
+    "yaml": ("app/services/definitions_yaml.py",),
 }
 INDEPENDENT = ("app.spike",)
 INDEPENDENT_MAY_USE = {"numpy", "app", *sys.stdlib_module_names}
