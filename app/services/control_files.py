@@ -18,6 +18,7 @@ from pathlib import Path
 
 from app.errors import BackendFailed
 from app.models.run import Cause
+from app.services.dated_names import order_key
 from app.spike import Status, Verdict, judge, no_metric
 
 PATTERN = "control-*.csv"
@@ -33,17 +34,6 @@ _CELL = re.compile(r"""[ ]*(?:"([^"]*)"|'([^']*)'|([^,;\t]*))""")
 _CELL_ENDS = (b",", b";", b"\t", b"\n", b"\r")
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _NOT_FINITE = re.compile(r"[+-]?(nan|inf|infinity)", re.IGNORECASE)
-_DATE_OR_NUMBER = re.compile(
-    r"""
-    (?<![0-9]) (?P<year>(?:19|20)[0-9]{2})
-    (?: (?P<month>0[1-9]|1[0-2]) (?P<day>0[1-9]|[12][0-9]|3[01])
-      | [-_.] (?P<month_apart>0?[1-9]|1[0-2]) [-_.] (?P<day_apart>0?[1-9]|[12][0-9]|3[01]) )
-    (?: [T_ -]? (?P<hour>[01][0-9]|2[0-3]) [-_.:]? (?P<minute>[0-5][0-9]) (?: [-_.:]? (?P<second>[0-5][0-9]) )? )?
-    (?![0-9])
-    | [0-9]+
-    """,
-    re.VERBOSE,
-)
 
 
 @dataclass(frozen=True)
@@ -75,8 +65,14 @@ def read_control_metric(path: Path) -> Metric:
         head = _head(path)
     except OSError as error:
         return Metric("", None, "is a link" if error.errno == errno.ELOOP else f"cannot be read: {error.strerror}")
-    if head is None:
-        return Metric("", None, "is not a regular file")
+    return Metric("", None, "is not a regular file") if head is None else metric_of(head)
+
+
+def metric_of(head: bytes) -> Metric:
+    """Give the metric of a control file that begins with ``head``, its first 65,536 bytes at most."""
+    if len(head) >= HEAD_BYTES:
+        # The last cell of a head may be a part of a cell; half a number would be a wrong number.
+        head = head[: max(head.rfind(end) for end in _CELL_ENDS) + 1]
     lines = [line for line in _LINE_END.split(head.decode("utf-8-sig", "replace")) if line.strip()]
     cells = [_first_cell(line) for line in lines[:2]]
     if not cells:
@@ -87,14 +83,6 @@ def read_control_metric(path: Path) -> Metric:
     if not math.isfinite(value := float(number)):
         return Metric(number, None, "does not begin with a finite number")
     return Metric(number, value)
-
-
-def order_key(name: str) -> tuple[tuple[int, ...], str]:
-    """Give what control files are sorted by: the dates and numbers in the name, from left to right, then the name.
-
-    ``2019-9-29``, ``2019_09_29`` and ``20190929`` are the same date; a time of day may follow a date.
-    """
-    return tuple(number for found in _DATE_OR_NUMBER.finditer(name) for number in _numbers(found)), name
 
 
 def control_series(folder: Path, written: Collection[str]) -> ControlSeries:
@@ -129,13 +117,18 @@ def judge_series(series: ControlSeries, method: str, parameters: Mapping[str, fl
     return verdict
 
 
+def is_control_file(path: str) -> bool:
+    """Tell whether a path, relative to the work tree, is that of a control file."""
+    return "/" not in path and fnmatchcase(path, PATTERN)
+
+
 def _control_files(folder: Path) -> list[str]:
     try:
         with os.scandir(folder) as entries:
             return [
                 entry.name
                 for entry in entries
-                if fnmatchcase(entry.name, PATTERN) and not entry.is_dir(follow_symlinks=False)
+                if is_control_file(entry.name) and not entry.is_dir(follow_symlinks=False)
             ]
     except OSError as error:
         raise BackendFailed(
@@ -150,26 +143,12 @@ def _head(path: Path) -> bytes | None:
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             return None
-        head = os.read(descriptor, HEAD_BYTES)
+        return os.read(descriptor, HEAD_BYTES)
     finally:
         os.close(descriptor)
-    if len(head) < HEAD_BYTES:
-        return head
-    # The last cell of a head may be a part of a cell; half a number would be a wrong number.
-    return head[: max(head.rfind(end) for end in _CELL_ENDS) + 1]
 
 
 def _first_cell(line: str) -> str:
     match = _CELL.match(line)
     assert match is not None
     return next(group for group in match.groups() if group is not None).strip()
-
-
-def _numbers(found: re.Match[str]) -> tuple[int, ...]:
-    if found["year"] is None:
-        return (int(found[0]),)
-    month, day = found["month"] or found["month_apart"], found["day"] or found["day_apart"]
-    date = int(found["year"]) * 10_000 + int(month) * 100 + int(day)
-    if found["hour"] is None:
-        return (date,)
-    return date, int(found["hour"]) * 10_000 + int(found["minute"]) * 100 + int(found["second"] or 0)

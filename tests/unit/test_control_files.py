@@ -17,7 +17,6 @@ from app.services.control_files import (
     Metric,
     control_series,
     judge_series,
-    order_key,
     read_control_metric,
 )
 from app.spike import Status
@@ -131,28 +130,6 @@ def test_a_file_that_is_gone_has_a_reason(tmp_path: Path) -> None:
 def test_any_content_is_read_without_an_error(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
     metric = read_control_metric(_written(tmp_path_factory.getbasetemp(), content))
     assert (metric.value is None) == bool(metric.reason)
-
-
-@pytest.mark.parametrize(
-    "names",
-    [
-        ["control-2019-9-29.csv", "control-2019-10-2.csv"],
-        ["control-9.csv", "control-10.csv"],
-        ["control-run9-part2.csv", "control-run9-part10.csv", "control-run10-part1.csv"],
-        ["control-20190929T0100.csv", "control-20190929T0900.csv", "control-20190930T0000.csv"],
-        ["control-20190929T0959.csv", "control-20190929T095901.csv", "control-2019-09-29T10-00.csv"],
-        ["control-20190929.csv", "control-2019-09-30.csv", "control-2019.10.1.csv", "control-20191002.csv"],
-        ["control-2019-12-31.csv", "control-2020-1-1_08:30.csv", "control-20200101093000.csv"],
-        ["control-2019-09-29.csv", "control-2019-09-29-2.csv", "control-2019-09-29-10.csv"],
-        ["control-2019-9.csv", "control-2019-10.csv", "control-2020-1.csv"],
-        ["control-99999999.csv", "control-100000000.csv"],
-        ["control-20191301.csv", "control-20191399.csv"],
-        ["control-7.csv", "control-8a.csv", "control-8b.csv", "control-9.csv"],
-        ["control-latest.csv", "control-1.csv"],
-    ],
-)
-def test_files_are_ordered_by_the_dates_and_numbers_in_their_names(names: list[str]) -> None:
-    assert sorted(set(names), key=order_key) == names
 
 
 def test_the_series_ends_with_the_newest_file_that_the_run_wrote(tmp_path: Path) -> None:
