@@ -16,7 +16,6 @@ import functools
 import os
 import secrets
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -32,6 +31,7 @@ from app.repositories import database
 from app.repositories.etcd import EtcdKv
 from app.settings import Etcd, Settings, load
 from tests.integration.images import SOCKET
+from tests.integration.memory import memory_folder
 
 _NO_DOCKER = "no container engine answers"
 _DOCKER_CURE = "start one, or name its socket with MAO_TEST_DOCKER_SOCKET"
@@ -59,8 +59,7 @@ class ForeignPostgres:
 @pytest.fixture(scope="session")
 def services_folder() -> Iterator[Path]:
     """A folder that the servers' account can enter, which pytest's own is not."""
-    folder = Path(tempfile.mkdtemp(prefix="mao-test-"))
-    folder.chmod(0o755)
+    folder = memory_folder("mao-test-")
     yield folder
     shutil.rmtree(folder, ignore_errors=True)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import socket
@@ -14,10 +15,9 @@ from typing import Any, TypeVar
 
 import requests
 
-from app.embedded import start_etcd, start_postgres
-from app.repositories.database import migrate
 from app.settings import Settings, child_environment, load
 from app.wiring import build
+from tests.integration.whole.stores import Stores
 
 CHECKOUT = Path(__file__).resolve().parents[3]
 CUT = 599
@@ -25,18 +25,20 @@ T = TypeVar("T")
 
 
 class Product:
-    """PostgreSQL, etcd, the API and any number of agents, in a folder of their own."""
+    """PostgreSQL, etcd, the API and any number of agents, in folders of their own."""
 
     def __init__(self, folder: Path, node: str, docker_address: str) -> None:
         self.folder = folder
-        self.postgres = start_postgres(folder / "postgres", is_durable=False)
-        self.etcd = start_etcd(folder / "etcd", is_durable=False)
+        self.stores = Stores()
+        self.postgres = self.stores.start_postgres()
+        self.etcd = self.stores.start_etcd()
         self.settings = self._settings(node, docker_address)
         self.url = f"http://127.0.0.1:{self.settings.api.port}"
         self.agents: list[subprocess.Popen[bytes]] = []
         self.api: subprocess.Popen[bytes] | None = None
-        migrate(self.settings.database_url)
-        self.headers = {"X-Api-Token": build(self.settings).tokens.create_root("tester")}
+        services = build(self.settings)
+        self.headers = {"X-Api-Token": services.tokens.create_root("tester")}
+        services.close()
 
     def start_api(self) -> None:
         self.api = self._spawn("api", "-m", "gunicorn", "-c", str(CHECKOUT / "gunicorn.conf.py"))
@@ -59,6 +61,7 @@ class Product:
                 process.wait()
         self.etcd.stop()
         self.postgres.stop()
+        self.stores.remove()
 
     def stop_postgres_at_once(self) -> None:
         """Do what ``pg_ctl stop -m immediate`` does: no checkpoint, every connection cut."""
@@ -66,22 +69,28 @@ class Product:
         self.postgres.stop()
 
     def start_postgres_again(self) -> None:
-        self.postgres = start_postgres(self.folder / "postgres", is_durable=False)
+        self.postgres = self.stores.start_postgres()
 
     def kill_etcd(self) -> None:
         self._signal_and_wait(self.etcd.pid, signal.SIGKILL)
         self.etcd.stop()
 
     def restart_etcd(self) -> None:
-        self.etcd = start_etcd(self.folder / "etcd", is_durable=False)
+        self.etcd = self.stores.start_etcd()
 
     def call(self, method: str, path: str, **arguments: Any) -> requests.Response:
-        """Make one call; a connection that is refused or cut gives an empty answer with the status CUT."""
+        """Make one call; a connection that is refused or cut gives an empty answer with the status CUT.
+
+        Why is written to a log of its own, for the test that did not expect it.
+        """
         try:
             return requests.request(method, self.url + path, timeout=70, **{"headers": self.headers, **arguments})
-        except (requests.ConnectionError, requests.exceptions.ChunkedEncodingError):
+        except (requests.ConnectionError, requests.exceptions.ChunkedEncodingError) as error:
+            with (self.folder / "cut-calls.log").open("a") as log:
+                log.write(f"{time.strftime('%H:%M:%S')} {method} {path}: {error}"[:200] + "\n")
             cut = requests.Response()
             cut.status_code = CUT
+            cut.raw = io.BytesIO()
             return cut
 
     def add_tool(self, name: str, image: str, command: list[str], **values: Any) -> None:

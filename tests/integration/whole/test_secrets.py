@@ -88,7 +88,7 @@ def places(product: Product, engine: Any, run_id: int) -> Iterator[tuple[str, by
     yield "the processes", b"".join(seen_of_processes())
     yield "the database", everything_stored(product)
     yield "the registry", repr(EtcdKv(product.settings.etcd).list("/mao", limit=1000)).encode()
-    yield "the folder of the product", b"".join(files_of(product))
+    yield "the folders of the product", b"".join(files_of(product))
 
 
 def seen_of_processes() -> Iterator[bytes]:
@@ -111,7 +111,7 @@ def everything_stored(product: Product) -> bytes:
 def files_of(product: Product) -> Iterator[bytes]:
     """Give every file, logs and the servers' own included, but what the operator keeps."""
     kept = product.settings.working_environment.secretsdir
-    for path in product.folder.rglob("*"):
+    for path in [*product.folder.rglob("*"), *product.stores.folder.rglob("*")]:
         if path.is_file() and not path.is_relative_to(kept):
             with suppress(OSError):
                 yield path.read_bytes()
