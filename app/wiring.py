@@ -12,6 +12,7 @@ from app.repositories.agents import AgentRepository
 from app.repositories.database import Database
 from app.repositories.etcd import EtcdKv
 from app.repositories.file_store import FileStore
+from app.repositories.index import Index
 from app.repositories.listener import RunChanges
 from app.repositories.locks import LockRepository
 from app.repositories.registry import Registry
@@ -21,6 +22,7 @@ from app.services.datasets import DatasetService
 from app.services.figures import FigureService
 from app.services.firing import FiringService
 from app.services.health import HealthService
+from app.services.index import IndexService
 from app.services.jobs import JobService
 from app.services.lock_renewal import LeaseRenewer
 from app.services.locks import LockService
@@ -29,6 +31,7 @@ from app.services.outputs import OutputService
 from app.services.plans import Planner
 from app.services.questions import QuestionService
 from app.services.refusals import RefusalService
+from app.services.replays import ReplayService
 from app.services.retention import RetentionService
 from app.services.run_changes import RunChangeService
 from app.services.run_files import FileService
@@ -36,6 +39,7 @@ from app.services.runs import RunService
 from app.services.submitting import SubmitService
 from app.services.tokens import TokenService
 from app.services.tools import ToolService
+from app.services.verifications import VerificationService
 from app.services.webhooks import WebhookService
 from app.settings import Settings
 
@@ -56,9 +60,12 @@ class Services:
     tools: ToolService
     datasets: DatasetService
     clones: CloneService
+    index: IndexService
     runs: RunService
     submissions: SubmitService
     run_changes: RunChangeService
+    replays: ReplayService
+    verifications: VerificationService
     outputs: OutputService
     files: FileService
     webhooks: WebhookService
@@ -97,16 +104,20 @@ def build(settings: Settings) -> Services:
     registry = Registry(kv)
     planner = Planner(registry, _backends(settings))
     allow_local = settings.git.allow_local
+    clones = CloneService(database)
     files = FileService(database, FileStore(settings.working_environment.filesdir))
     changes = RunChanges(database.url, most_waiting=max(settings.api.threads - _FREE_THREADS, 1))
     return Services(
         settings=settings,
         tools=ToolService(registry, settings.node, allow_local),
-        datasets=DatasetService(registry, settings.node, allow_local),
-        clones=CloneService(database),
+        datasets=DatasetService(registry, settings.node, allow_local, clones.check_no_snapshot),
+        clones=clones,
+        index=IndexService(Index(kv), registry, database, allow_local=allow_local),
         runs=RunService(database, changes),
         submissions=SubmitService(database, planner),
         run_changes=RunChangeService(database),
+        replays=ReplayService(database),
+        verifications=VerificationService(database, QuestionService(database)),
         outputs=OutputService(database, changes),
         files=files,
         webhooks=WebhookService(database, files),

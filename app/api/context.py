@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from app.services.datasets import DatasetService
     from app.services.figures import FigureService
     from app.services.health import HealthService
+    from app.services.index import IndexService
     from app.services.jobs import JobService
     from app.services.locks import LockService
     from app.services.notifications import NotificationService
@@ -44,6 +45,9 @@ class Services(Protocol):
 
     @property
     def clones(self) -> CloneService: ...  # noqa: D102
+
+    @property
+    def index(self) -> IndexService: ...  # noqa: D102
 
     @property
     def runs(self) -> RunService: ...  # noqa: D102

@@ -53,6 +53,10 @@ class Index:
         """Give an operator's entries of that hub and day by data set, beginning behind the data set ``after``."""
         return readable(self._kv, _folder(hub, date, operator), after, limit, _read)
 
+    def snapshots(self, hub: str, date: str, after: str = "", limit: int = 100) -> list[IndexEntry]:
+        """Give all entries of that hub and day, beginning behind ``after``, which is ``operator/dataset``."""
+        return readable(self._kv, _folder(hub, date), after, limit, _read)
+
     def get(self, hub: str, date: str, operator: str, dataset: str) -> IndexEntry:
         """Give one entry.
 

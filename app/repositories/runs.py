@@ -144,6 +144,25 @@ class RunRepository:
         """Give the number of the run that has the clone in use, or None."""
         return self._session.scalar(select(Run.id).where(Run.clone == clone, Run.status.in_(HELD)))
 
+    def is_clone_wanted(self, clone: str) -> bool:
+        """Tell whether a run that is not over works in the clone, or will."""
+        query = select(Run.id).where(Run.ended_at.is_(None), Run.clone == clone).limit(1)
+        return self._session.scalar(query) is not None
+
+    def replay_of(self, run_id: int, replay_id: int | None = None) -> Run | None:
+        """Give the newest replay of a run that succeeded, or None; with ``replay_id`` that very one.
+
+        Raises:
+            NotFound: that one is no replay of the run that succeeded.
+        """
+        query = select(Run).where(Run.replay_of == run_id, Run.status == RunStatus.SUCCEEDED)
+        if replay_id is None:
+            return self._session.scalar(query.order_by(Run.id.desc()).limit(1))
+        replay = self._session.scalar(query.where(Run.id == replay_id))
+        if replay is None:
+            raise NotFound(f"Run {replay_id} is no replay of run {run_id} that succeeded.")
+        return replay
+
     def unsettled(self, clone: str) -> Sequence[Run]:
         """Give the runs whose files are still to be set aside from the clone, oldest first."""
         query = select(Run).where(Run.clone == clone, Run.is_unsettled).order_by(Run.id)

@@ -38,9 +38,7 @@ def _begin(context: AgentContext, clone: Clone) -> bool:
 
 def _clone(context: AgentContext, clone: Clone) -> None:
     try:
-        head = context.workdirs.clone(
-            clone.name, clone.url, clone.branch or "", progress=_Progress(context, clone.name)
-        )
+        head = _head_of(context, clone)
         facts = context.workdirs.state(clone.name)
     except Superseded:
         raise
@@ -58,6 +56,14 @@ def _clone(context: AgentContext, clone: Clone) -> None:
         head_commit=head or None,
         size_bytes=facts.size_bytes,
     )
+
+
+def _head_of(context: AgentContext, clone: Clone) -> str:
+    """Make or refresh a clone, or make a retrieved snapshot, and give its head."""
+    progress = _Progress(context, clone.name)
+    if clone.commit is None:
+        return context.workdirs.clone(clone.name, clone.url, clone.branch or "", progress=progress)
+    return context.workdirs.clone_at(clone.name, clone.url, clone.commit, progress=progress)
 
 
 def _settle(context: AgentContext, name: str, state: CloneState, **columns: object) -> None:

@@ -22,11 +22,13 @@ class CloneService:
         """Ask the agent to clone a data set, or to refresh the clone that is there; give its row.
 
         Raises:
-            WrongState: the clone is being removed, or a run uses it (and has refreshed it before it began).
+            WrongState: the clone is being removed, or a run uses it (and has refreshed it before it began), or a
+                retrieved snapshot has its name.
         """
         with self._database.transaction() as session:
             clones = CloneRepository(session)
             clones.lock(dataset.name)
+            check_no_snapshot(session, dataset.name)
             _require_free(session, dataset.name)
             known = clones.find(dataset.name, is_locked=True)
             if known is not None and known.state == CloneState.REMOVING:
@@ -43,6 +45,11 @@ class CloneService:
                 clones.announce()
             session.expire_all()
             return clones.get(dataset.name)
+
+    def check_no_snapshot(self, name: str) -> None:
+        """Refuse a name that a retrieved snapshot has; see ``check_no_snapshot`` below."""
+        with self._database.transaction() as session:
+            check_no_snapshot(session, name)
 
     def get(self, name: str) -> Clone:
         """Give a clone's row.
@@ -82,6 +89,20 @@ class CloneService:
             clones.announce()
             session.expire_all()
             return clones.get(name)
+
+
+def check_no_snapshot(session: Session, name: str) -> None:
+    """Refuse a name that a retrieved snapshot has, because that must never become a clone that is worked in.
+
+    Raises:
+        WrongState: saying how to free the name.
+    """
+    clone = CloneRepository(session).find(name)
+    if clone is not None and clone.commit is not None:
+        raise WrongState(
+            f"The name '{name}' belongs to a retrieved snapshot of this node, at commit {clone.commit[:12]}.",
+            hint=f"Remove that first (maoctl dataset remove-local {name}), or choose another name.",
+        )
 
 
 def _require_free(session: Session, name: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from app.errors import Invalid
@@ -19,9 +19,15 @@ _CHECKED = {"name", "description", "hub", "key", "history"}
 class DatasetService:
     """The use cases of the data sets' registry. Each entry comes with its revision."""
 
-    def __init__(self, registry: Registry, node: str, allow_local: bool) -> None:
-        """``node`` owns what is registered here; ``allow_local`` accepts folders of this machine as git remotes."""
+    def __init__(
+        self, registry: Registry, node: str, allow_local: bool, check_clone_name: Callable[[str], None]
+    ) -> None:
+        """``node`` owns what is registered here; ``allow_local`` accepts folders of this machine as git remotes.
+
+        ``check_clone_name`` refuses the name of something that this node keeps where the clone would be.
+        """
         self._registry = registry
+        self._check_clone_name = check_clone_name
         self._node = node
         self._allow_local = allow_local
 
@@ -44,12 +50,14 @@ class DatasetService:
 
         Raises:
             AlreadyExists: the name is taken, and no revision was given.
+            WrongState: a retrieved snapshot has the name.
             Invalid: the entry breaks a rule.
         """
         if revision is not None:
             return self.update(identity, str(values["name"]), values, revision)
         check_may_register(identity)
         dataset = self._checked(values, owner=self._node)
+        self._check_clone_name(dataset.name)
         return dataset, self._registry.add_dataset(dataset)
 
     def update(

@@ -10,6 +10,7 @@ from app.models.token import Identity, Permission
 from app.repositories.database import Database, Session
 from app.repositories.files import FileRepository
 from app.repositories.runs import RunRepository
+from app.services.clones import check_no_snapshot
 from app.services.idempotency import Once
 from app.services.plans import Planner, parameters_of
 from app.services.replay_plans import plan_of
@@ -33,6 +34,7 @@ class SubmitService:
         Raises:
             NotFound: no such tool or data set.
             Invalid: no backend serves the labels.
+            WrongState: a retrieved snapshot has the name of the clone that it needs.
             AlreadyExists: the key was used for another request.
         """
         once = Once.of(identity, key, "submit", tool_name, wishes)
@@ -86,6 +88,8 @@ class SubmitService:
             made = once.hold(session)
             if made is not None:
                 return made
+            if run.clone is not None:
+                check_no_snapshot(session, run.clone)
             if run.parent_id is not None:
                 hold_files(session, run.parent_id)
             RunRepository(session).add(run, actor=run.submitter)

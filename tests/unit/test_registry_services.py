@@ -6,7 +6,16 @@ from typing import Any
 
 import pytest
 
-from app.errors import AlreadyExists, Forbidden, Invalid, MaoError, NotFound, RevisionRequired, StaleRevision
+from app.errors import (
+    AlreadyExists,
+    Forbidden,
+    Invalid,
+    MaoError,
+    NotFound,
+    RevisionRequired,
+    StaleRevision,
+    WrongState,
+)
 from app.models.token import Identity, Permission
 from app.repositories.memory_kv import MemoryKv
 from app.repositories.registry import Registry
@@ -50,9 +59,13 @@ def foreign_tools(registry: Registry) -> ToolService:
     return ToolService(registry, "node-b", allow_local=False)
 
 
+def free(name: str) -> None:
+    """Let every name pass: nothing of this node has it."""
+
+
 @pytest.fixture
 def datasets(registry: Registry) -> DatasetService:
-    return DatasetService(registry, "node-a", allow_local=False)
+    return DatasetService(registry, "node-a", allow_local=False, check_clone_name=free)
 
 
 def test_a_registered_tool_belongs_to_the_node_and_is_found_again(tools: ToolService) -> None:
@@ -172,7 +185,7 @@ def test_all_broken_rules_are_told_at_once(tools: ToolService) -> None:
 
 
 def test_a_local_remote_is_taken_only_where_it_is_allowed(registry: Registry) -> None:
-    local = DatasetService(registry, "node-a", allow_local=True)
+    local = DatasetService(registry, "node-a", allow_local=True, check_clone_name=free)
     assert local.register(WRITER, {**DATASET, "url": "/srv/helm.git"})[0].url == "/srv/helm.git"
 
 
@@ -218,3 +231,13 @@ def test_a_registry_that_is_down_is_told_as_such() -> None:
     kv.is_down = True
     with pytest.raises(MaoError, match="etcd"):
         ToolService(Registry(kv), "node-a", allow_local=False).list()
+
+
+def test_no_data_set_gets_a_name_that_this_node_uses_for_something_else(registry: Registry) -> None:
+    def taken(name: str) -> None:
+        raise WrongState(f"'{name}' is taken.")
+
+    service = DatasetService(registry, "node-a", allow_local=False, check_clone_name=taken)
+    with pytest.raises(WrongState):
+        service.register(WRITER, DATASET)
+    assert registry.list_datasets() == []

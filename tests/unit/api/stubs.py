@@ -11,6 +11,7 @@ from app.errors import AlreadyExists, NotFound, RevisionRequired, StaleRevision,
 from app.models.audit import AuditEntry
 from app.models.clone import Clone
 from app.models.dataset import Dataset
+from app.models.index import IndexEntry
 from app.models.job import Firing, Job
 from app.models.lock import Holder, Lock
 from app.models.token import Identity, Permission, Token
@@ -202,6 +203,27 @@ class Clones(Recorder):
         return a_clone(name, "REMOVING")
 
 
+class Index(Recorder):
+    def hubs(self, *, after: str = "", limit: int = 100) -> Sequence[str]:
+        return [hub for hub in ("dockerhub", "helmhub") if hub > after][:limit]
+
+    def dates(self, hub: str, *, after: str = "", limit: int = 100) -> Sequence[str]:
+        self.note("dates", hub)
+        return [date for date in ("2026-03-01", "2026-03-02") if date > after][:limit]
+
+    def snapshots(self, hub: str, date: str, *, after: str = "", limit: int = 100) -> Sequence[IndexEntry]:
+        self.note("snapshots", hub, date)
+        known = [("josef", "a"), ("josef", "b"), ("panos", "a")]
+        entries = [IndexEntry(hub, date, who, what, "https://x/y", "c" * 40, 7) for who, what in known]
+        return [entry for entry in entries if f"{entry.operator}/{entry.dataset}" > after][:limit]
+
+    def retrieve(self, *place: str | None) -> Clone:
+        self.note("retrieve", *place)
+        clone = a_clone("helm-2026-03-01", "REQUESTED")
+        clone.commit = "c" * 40
+        return clone
+
+
 class Locks(Recorder):
     def list(self, *, after: str = "", limit: int = 100) -> Sequence[Lock]:
         held = [Lock("archive", Holder(7, "node-a", "0", 1), NOON, 41, 3), Lock("odd", None, None, 42, 0)]
@@ -277,6 +299,7 @@ def stub_services() -> SimpleNamespace:
         tools=Entries(a_tool(), a_tool("zeta")),
         datasets=Entries(Dataset("helm", "https://x/y")),
         clones=Clones(),
+        index=Index(),
         runs=Runs(),
         outputs=Outputs(),
         submissions=Submissions(),
