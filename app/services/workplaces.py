@@ -8,6 +8,7 @@ from app.errors import BackendFailed, Conflict, Invalid, RemoteDown
 from app.models.run import Cause, Run
 from app.repositories.runs import RunRepository
 from app.services.agent_context import AgentContext
+from app.services.clones import check_no_snapshot
 from app.services.replay_plans import ReplayPlan, plan_of
 
 
@@ -36,6 +37,8 @@ def ready_data(context: AgentContext, run: Run) -> dict[str, Any]:
 
 def _ready_clone(context: AgentContext, run: Run, clone: str) -> dict[str, Any]:
     workdirs, warnings = context.workdirs, list[str]()
+    with context.database.transaction() as session:
+        check_no_snapshot(session, clone)
     _set_aside_what_is_left(context, clone)
     if workdirs.exists(clone):
         refreshed = workdirs.refresh(clone, run.data_url or "", run.data_branch or "")

@@ -12,6 +12,7 @@ from flask.testing import FlaskClient
 
 from app.models.clone import CloneState
 from app.models.index import IndexEntry
+from app.models.run import FINAL
 from app.models.token import Permission
 from app.repositories.clones import CloneRepository
 from app.repositories.etcd import EtcdKv
@@ -19,6 +20,7 @@ from app.repositories.index import Index
 from app.services.index import default_names
 from tests.integration.core.callers import Callers
 from tests.integration.core.conftest import add_run
+from tests.integration.core.world import World
 
 ENTRY = IndexEntry("helmhub", "2026-03-01", "panos", "helm", "https://git.example.org/helm.git", "c" * 40, 7)
 PLACE = "/api/index/helmhub/2026-03-01/panos/helm/clone"
@@ -163,6 +165,20 @@ def test_a_snapshot_is_never_refreshed_though_another_node_registers_its_name(
     kv.create("/mao/datasets/spring", '{"url": "https://git.example.org/other.git", "owner": "node-z"}')
     refused = somebody.post("/api/datasets/spring/clone")
     assert (refused.status_code, _clones(callers)) == (409, {"spring": ("READY", ENTRY.commit)})
+
+
+def test_a_run_that_a_snapshot_came_before_fails_and_leaves_the_snapshot_as_it_is(world: World) -> None:
+    with world.database.transaction() as session:
+        CloneRepository(session).put("spring", url=ENTRY.url, commit=ENTRY.commit, state=CloneState.READY)
+    run_id = world.add(clone="spring", data_url="https://git.example.org/spring.git")
+    _, dispatcher = world.begin()
+    dispatcher.step()
+    run = world.until(run_id, *FINAL)
+    assert (run.status, run.cause) == ("FAILED", "data_unavailable")
+    assert "belongs to a retrieved snapshot" in (run.message or "")
+    with world.database.transaction() as session:
+        clone = CloneRepository(session).get("spring")
+        assert (clone.url, clone.commit, clone.state) == (ENTRY.url, ENTRY.commit, "READY")
 
 
 @pytest.mark.parametrize(
