@@ -28,6 +28,7 @@ from app.services.lock_renewal import LeaseRenewer
 from app.services.locks import LockService
 from app.services.notifications import NotificationService
 from app.services.outputs import OutputService
+from app.services.passports import PassportService
 from app.services.plans import Planner
 from app.services.questions import QuestionService
 from app.services.refusals import RefusalService
@@ -64,6 +65,7 @@ class Services:
     runs: RunService
     submissions: SubmitService
     run_changes: RunChangeService
+    passports: PassportService
     replays: ReplayService
     verifications: VerificationService
     outputs: OutputService
@@ -116,6 +118,7 @@ def build(settings: Settings) -> Services:
         runs=RunService(database, changes),
         submissions=SubmitService(database, planner),
         run_changes=RunChangeService(database),
+        passports=PassportService(database),
         replays=ReplayService(database),
         verifications=VerificationService(database, QuestionService(database)),
         outputs=OutputService(database, changes),

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from app.services.locks import LockService
     from app.services.notifications import NotificationService
     from app.services.outputs import OutputService
+    from app.services.passports import PassportService
     from app.services.refusals import RefusalService
     from app.services.run_changes import RunChangeService
     from app.services.run_files import FileService
@@ -57,6 +58,9 @@ class Services(Protocol):
 
     @property
     def run_changes(self) -> RunChangeService: ...  # noqa: D102
+
+    @property
+    def passports(self) -> PassportService: ...  # noqa: D102
 
     @property
     def outputs(self) -> OutputService: ...  # noqa: D102

@@ -12,6 +12,7 @@ from app.models.event import RunEvent
 from app.models.file import RunFile
 from app.models.run import Run
 from app.models.token import Identity
+from app.services.passports import Passport, passport_of
 
 from .samples import CONTENT, NOON, Recorder, a_file, a_run
 
@@ -44,6 +45,13 @@ class Runs(Recorder):
 
     def report(self, identity: Identity, run_id: int) -> dict[str, Any]:
         return {"verdict": "ok", "text": "Report:", "toolImage": "i", "message": {"cron": False}, "spike": None}
+
+
+class Passports:
+    def get(self, identity: Identity, run_id: int) -> Passport:
+        if run_id != 1:
+            raise NotFound(f"There is no run {run_id}.")
+        return passport_of(a_run(), [], None)
 
 
 class Files(Recorder):

@@ -68,6 +68,7 @@ RIGHTS: dict[str, frozenset[Permission] | None] = {
     "GET /api/runs/<run_id>/files/<file_id>": RUN_READERS,
     "POST /api/runs/<run_id>/files/<file_id>": frozenset({P.JOB_RUN_UPLOAD_FILES, P.JOB_RUN_CHANGE_ANY}),
     "GET /api/runs/<run_id>/output.txt": frozenset({P.JOB_RUN_OUTPUT}),
+    "GET /api/runs/<run_id>/passport": RUN_READERS,
     "POST /api/runs/<run_id>/refresh": frozenset({P.JOB_RUN_REFRESH}),
     "GET /api/runs/<run_id>/report": RUN_READERS,
     "POST /api/runs/<run_id>/resolve": frozenset({P.JOB_RUN_RESOLVE}),
