@@ -23,12 +23,14 @@ from app.errors import Invalid, nearest
 class WorkingEnvironment:
     """The node itself; ``user`` is the operator's name, ``node`` the machine's.
 
-    ``importdir`` holds the clones, ``filesdir`` what was uploaded to runs, ``secretsdir`` a folder of secrets a tool.
+    ``importdir`` holds the clones, ``filesdir`` what was uploaded to runs, ``secretsdir`` a folder of secrets a tool,
+    ``toolsdir`` the code of definition tools.
     """
 
     importdir: Path = Path("data")
     filesdir: Path = Path("files")
     secretsdir: Path = Path("secrets")
+    toolsdir: Path = Path("tools")
     user: str = ""
     node: str = ""
     allow_process_backend: bool = False
@@ -116,6 +118,7 @@ class LimitsSettings:
 
     Percentages are of a file system in use: above ``disk_pull_percent`` no image is fetched, above
     ``disk_run_percent`` no run begins. ``catch_up_per_minute`` is how many runs a minute make up for missed instants.
+    ``install_seconds`` and ``install_bytes`` are what installing a definition tool may take.
     ``retry_seconds`` is the pause before a second attempt; it doubles before each further one.
     """
 
@@ -137,6 +140,8 @@ class LimitsSettings:
     body_bytes: int = 2**20
     file_bytes: int = 100 * 2**20
     refusals_per_minute: int = 60
+    install_seconds: int = 1800
+    install_bytes: int = 2 * 2**30
 
 
 @dataclass(frozen=True)
@@ -231,6 +236,7 @@ def _completed(built: dict[str, Any], folder: Path, environ: Mapping[str, str]) 
         importdir=(folder / given.importdir).resolve(),
         filesdir=(folder / given.filesdir).resolve(),
         secretsdir=(folder / given.secretsdir).resolve(),
+        toolsdir=(folder / given.toolsdir).resolve(),
         user=given.user or environ.get("USER", "") or "operator",
         node=node,
         allow_process_backend=given.allow_process_backend,
@@ -239,8 +245,17 @@ def _completed(built: dict[str, Any], folder: Path, environ: Mapping[str, str]) 
 
 def _located(git: Git, folder: Path) -> Git:
     """Give the settings of git with whole paths; whoever starts git is in another folder."""
-    keys = ("credentials_file", "credential_helper", "ssh_key_file", "known_hosts_file")
-    return replace(git, **{key: str(folder / getattr(git, key)) for key in keys if getattr(git, key)})
+
+    def located(name: str) -> str:
+        return str(folder / name) if name else ""
+
+    return replace(
+        git,
+        credentials_file=located(git.credentials_file),
+        credential_helper=located(git.credential_helper),
+        ssh_key_file=located(git.ssh_key_file),
+        known_hosts_file=located(git.known_hosts_file),
+    )
 
 
 def _from_file(path: Path) -> dict[str, dict[str, str]]:

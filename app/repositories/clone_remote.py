@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from app.errors import BackendFailed, RemoteDown, WrongState
+from app.models.dataset import History
 from app.repositories.clone_repository import Repository
 from app.repositories.folders import remove_folder
 from app.repositories.git_progress import Progress
@@ -70,8 +71,24 @@ def remote_branches(repository: Repository, url: str, seconds: float) -> RemoteB
     return RemoteBranches(tips, default if default in tips else "")
 
 
-def download(repository: Repository, url: str, branch: str, progress: Progress | None, timeout_seconds: float) -> None:
-    """Fetch the whole history into git's folder; it is put in its place only when it is complete.
+@dataclass(frozen=True)
+class ClonePlan:
+    """What is to be cloned: an empty ``branch`` is the remote's default, ``history`` how much of the past is kept."""
+
+    url: str
+    branch: str = ""
+    history: str = History.FULL
+
+
+_HISTORY_OPTIONS: Mapping[str, tuple[str, ...]] = {
+    History.FULL: (),
+    History.BLOBLESS: ("--filter=blob:none",),
+    History.SHALLOW: ("--depth=1",),
+}
+
+
+def download(repository: Repository, plan: ClonePlan, progress: Progress | None, timeout_seconds: float) -> None:
+    """Fetch the history into git's folder; it is put in its place only when it is complete.
 
     A failure that may pass is tried again twice; an answer (not found, not allowed) is final.
 
@@ -82,37 +99,44 @@ def download(repository: Repository, url: str, branch: str, progress: Progress |
     end = time.monotonic() + timeout_seconds
 
     def once() -> None:
-        remote = remote_branches(repository, url, _left(end))
-        chosen = remote.chosen(url, branch)
-        _download_once(repository, url, branch if remote.tips else "", progress, _left(end))
+        remote = remote_branches(repository, plan.url, _left(end))
+        chosen = remote.chosen(plan.url, plan.branch)
+        try:
+            fetch_new(repository, plan if remote.tips else replace(plan, branch=""), progress, end)
+            place(repository)
+        finally:
+            remove_folder(repository.places.new_git_dir)
         if chosen:
             # A remote may be empty, or name no default branch; then git has chosen a name of its own.
             repository.run("symbolic-ref", "HEAD", f"refs/heads/{chosen}")
 
-    _patiently(once, end)
+    patiently(once, end)
 
 
-def _download_once(repository: Repository, url: str, single: str, progress: Progress | None, seconds: float) -> None:
-    places = repository.places
-    remove_folder(places.new_git_dir)
-    limits = ("--single-branch", f"--branch={single}") if single else ()
+def place(repository: Repository) -> None:
+    """Put git's folder, which is complete, into its place."""
+    (repository.places.new_git_dir / ".git").rename(repository.places.git_dir)
+
+
+def fetch_new(repository: Repository, plan: ClonePlan, progress: Progress | None, end: float) -> None:
+    """Fetch the history to where what is not complete is kept; ``end`` is an instant of ``time.monotonic``."""
+    new = repository.places.new_git_dir
+    remove_folder(new)
     options = ("--no-checkout", "--no-local", "--no-tags", "--no-recurse-submodules", "--template=", "--origin=origin")
     # Written down in the clone as well, so that git used by hand sees the same files.
-    kept = ("--config=core.symlinks=false",)
-    try:
-        repository.outside(
-            *("clone", "--progress", *options, *kept, *limits, "--", url, str(places.new_git_dir)),
-            remote=url,
-            seconds=seconds,
-            watched=(places.new_git_dir,),
-            progress=progress,
-        )
-        (places.new_git_dir / ".git").rename(places.git_dir)
-    finally:
-        remove_folder(places.new_git_dir)
+    kept = ("--config=core.symlinks=false", *_HISTORY_OPTIONS[plan.history])
+    limits = ("--single-branch", f"--branch={plan.branch}") if plan.branch else ()
+    repository.outside(
+        *("clone", "--progress", *options, *kept, *limits, "--", plan.url, str(new)),
+        remote=plan.url,
+        seconds=_left(end),
+        watched=(new,),
+        progress=progress,
+    )
 
 
-def _patiently(action: Callable[[], T], end: float) -> T:
+def patiently(action: Callable[[], T], end: float) -> T:
+    """Do it, and again twice where the remote does not answer; ``end`` is an instant of ``time.monotonic``."""
     for pause in BACKOFF_SECONDS:
         try:
             return action()
@@ -131,13 +155,16 @@ def _left(end: float) -> float:
 def refresh(repository: Repository, url: str, branch: str, progress: Progress | None, seconds: float) -> RefreshResult:
     """Bring the clone up to date as far as that loses nothing.
 
-    A remote that cannot be asked is a warning, because the clone is there and can be used.
+    A remote that cannot be asked is a warning, because the clone is there and can be used. A clone of one commit is
+    always as it should be.
 
     Raises:
         BackendFailed: the local clone cannot be worked with.
         WrongState: another branch than ``branch`` is checked out.
     """
     current = repository.branch()
+    if not current and repository.pinned_commit():
+        return RefreshResult(repository.head())
     if branch and current != branch:
         raise WrongState(
             f"The local clone of '{repository.places.name}' is on branch '{current}', not on '{branch}'.",

@@ -17,11 +17,14 @@ from typing import Any
 from app.errors import BackendFailed, Conflict, NotFound
 from app.repositories.folders import Offence, offenders, remove_folder
 from app.repositories.git_command import Conditions, GitCommand, GitOutput
+from app.repositories.git_errors import MissingObjects
 from app.repositories.git_progress import Progress
 
 GIT_DIRS = ".git-dirs"
 # Data are bytes: nothing that a repository says in .gitattributes may change them on the way in or out.
 _ATTRIBUTES = "* -text -ident -filter -working-tree-encoding\n"
+PINNED = "mao.commit"
+_PARTIAL = "extensions.partialclone"
 _STALE_LOCKS = ("*.lock", "refs/**/*.lock", "objects/**/*.lock")
 _STALE_FILES = (*_STALE_LOCKS, "objects/pack/tmp_*", "objects/??/tmp_obj_*", "objects/tmp_objdir-*", "mao-*")
 
@@ -78,9 +81,16 @@ class Repository:
         self._descriptors = (descriptor,)
 
     def run(self, *arguments: str, tree: Path | None = None, **conditions: Any) -> GitOutput:
-        """Run one git command in this clone; ``conditions`` are fields of ``Conditions``."""
+        """Run one git command in this clone; ``conditions`` are fields of ``Conditions``.
+
+        Where it needs files that were left at the remote, it is run again in reach of that.
+        """
         place = (f"--git-dir={self.places.git_dir}", f"--work-tree={tree or self.places.tree}")
-        return self.outside(*place, *arguments, **conditions)
+        try:
+            return self.outside(*place, *arguments, **conditions)
+        except MissingObjects:
+            watched = (*conditions.pop("watched", ()), self.places.git_dir)
+            return self.outside(*place, *arguments, **{**conditions, "remote": self.url(), "watched": watched})
 
     def outside(self, *arguments: str, **conditions: Any) -> GitOutput:
         """Run one git command for, but not in, this clone."""
@@ -117,6 +127,14 @@ class Repository:
     def url(self) -> str:
         """Give the address that the clone was made from."""
         return self.run("config", "--local", "--get", "remote.origin.url", accepted=(0, 1)).text
+
+    def pinned_commit(self) -> str:
+        """Give the commit that this is the clone of; an empty text for a clone that follows its remote."""
+        return self.run("config", "--local", "--get", PINNED, accepted=(0, 1)).text
+
+    def is_partial(self) -> bool:
+        """Tell whether the contents of old files were left at the remote."""
+        return self.run("config", "--local", "--get", _PARTIAL, accepted=(0, 1)).text != ""
 
     def commit_of(self, ref: str) -> str:
         """Give the commit that ``ref`` names, or an empty text."""

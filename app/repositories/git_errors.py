@@ -18,6 +18,7 @@ _DISK_FULL = re.compile(r"No space left on device|Disk quota exceeded|Read-only 
 _TOO_LARGE = re.compile(r"File too large|died of signal 25")
 _NO_MEMORY = re.compile(r"[Oo]ut of memory|unable to create thread|mmap failed")
 _IN_THE_WAY = re.compile(r"would be overwritten by|would lose untracked files")
+_LEFT_AT_REMOTE = re.compile(r"could not fetch \S+ from promisor remote|lazy fetching disabled")
 _IN_USE = re.compile(r"\.lock': File exists|unable to lock|cannot lock ref")
 
 # pattern, what to say, cure
@@ -87,6 +88,10 @@ _TEMPORARY = re.compile(
 )
 
 
+class MissingObjects(BackendFailed):
+    """The command needs files that were left at the remote, and was not in reach of it."""
+
+
 def translated(stderr: str, remote: str, secrets: Sequence[str] = ()) -> MaoError:
     """Give the error for a git command that failed.
 
@@ -106,6 +111,8 @@ def translated(stderr: str, remote: str, secrets: Sequence[str] = ()) -> MaoErro
         return WrongState("Local files stand in the way of newer ones.", hint="Commit or remove the local files.")
     if remote:
         return _of_remote(stderr, line, remote)
+    if _LEFT_AT_REMOTE.search(stderr):
+        return MissingObjects("The local clone does not have the contents of these old files.", cause=_DATA)
     if _IN_USE.search(stderr):
         return WrongState("Another git command is at work in this clone.", hint="Wait for it, then try again.")
     return BackendFailed(f"Git refused to work in the local clone: {line}", cause=_DATA)

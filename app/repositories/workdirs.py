@@ -4,17 +4,26 @@ from __future__ import annotations
 
 import copy
 import errno
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from app.errors import BackendFailed, Conflict, MaoError, WrongState
+from app.errors import BackendFailed, Conflict, Locked, MaoError, WrongState
 from app.models.names import checked_name
-from app.repositories import clone_leftovers, clone_quarantine, clone_remote, clone_replay
+from app.repositories import (
+    clone_evidence,
+    clone_leftovers,
+    clone_quarantine,
+    clone_remote,
+    clone_replay,
+    clone_snapshot,
+)
 from app.repositories.clone_fence import Fence
+from app.repositories.clone_history import History
 from app.repositories.clone_locks import CloneLocks
-from app.repositories.clone_remote import RefreshResult
+from app.repositories.clone_remote import ClonePlan, RefreshResult
 from app.repositories.clone_repository import GIT_DIRS, Places, Repository
 from app.repositories.folders import disk_bytes, remove_folder
 from app.repositories.git_command import GitCommand
@@ -83,8 +92,17 @@ class Workdirs:
         """Tell whether there is a whole clone of that name."""
         return Repository(self._git, self._places(name), -1).exists
 
-    def clone(self, name: str, url: str, branch: str = "", progress: Progress | None = None) -> str:
+    def clone(
+        self,
+        name: str,
+        url: str,
+        branch: str = "",
+        progress: Progress | None = None,
+        history: str = ClonePlan.history,
+    ) -> str:
         """Make the clone, or refresh it when it is there, and give its head; empty for a repository without commits.
+
+        ``history`` is how much of the remote's past a new clone gets; one that is there keeps what it has.
 
         Raises:
             Invalid: the address or the branch is not allowed.
@@ -100,19 +118,63 @@ class Workdirs:
                     repository.write_tree_folder(progress)
                 head = clone_remote.refresh(repository, url, branch, progress, self._settings.timeout_seconds).head
             else:
-                self._make(repository, url, branch, progress)
+                plan, seconds = ClonePlan(url, branch, history), self._settings.timeout_seconds
+                self._make(repository, progress, lambda: clone_remote.download(repository, plan, progress, seconds))
                 head = repository.head()
         if progress:
             progress(100, "ready")
         return head
 
-    def _make(self, repository: Repository, url: str, branch: str, progress: Progress | None) -> None:
+    def clone_at(self, name: str, url: str, commit: str, branch: str = "", progress: Progress | None = None) -> str:
+        """Make a clone whose work tree is exactly ``commit``, on no branch, and give its head; it is never refreshed.
+
+        The objects are taken from a clone of the same address that is here and has the commit, else from the remote:
+        of its ``branch``, or of all where none is named.
+        Safe to repeat after a kill at any point.
+
+        Raises:
+            Invalid: the address or the commit is not one.
+            Conflict: the folder is taken, or holds another clone.
+            RemoteDown: the git server does not answer, or not in time.
+            BackendFailed: it refuses, or does not have the commit; the cause is ``data_unavailable``.
+        """
+        self._check(url, branch)
+        clone_snapshot.checked_commit(commit)
+        with self._held(name) as repository:
+            if repository.places.git_dir.is_dir():
+                repository.require_origin(url)
+                clone_snapshot.require_commit(repository, commit)
+                if not repository.exists:
+                    repository.write_tree_folder(progress)
+            else:
+                self._make(
+                    repository, progress, lambda: self._take(repository, ClonePlan(url, branch), commit, progress)
+                )
+            head = repository.head()
+        if progress:
+            progress(100, "ready")
+        return head
+
+    def _take(self, repository: Repository, plan: ClonePlan, commit: str, progress: Progress | None) -> None:
+        end = time.monotonic() + self._settings.timeout_seconds
+        hidden = self._importdir / GIT_DIRS
+        for name in sorted(path.stem for path in hidden.glob("[a-z0-9]*.git")):
+            # Whoever makes a clone of that name has its lock, and may wait for this one.
+            if name == repository.places.name or not self.exists(name):
+                continue
+            with suppress(Locked), self._held(name) as source:
+                if clone_snapshot.can_give(source, plan.url, commit):
+                    clone_snapshot.copy(repository, source, plan.url, commit)
+                    return
+        clone_snapshot.download(repository, plan, commit, progress, end)
+
+    def _make(self, repository: Repository, progress: Progress | None, download: Callable[[], None]) -> None:
         places = repository.places
         if places.tree.exists() or places.tree.is_symlink():
             raise Conflict(
                 f"The folder '{places.name}' exists and is not a clone of ours.", hint="Move it away, then clone again."
             )
-        clone_remote.download(repository, url, branch, progress, self._settings.timeout_seconds)
+        download()
         try:
             repository.write_tree_folder(progress)
         except MaoError:
@@ -132,6 +194,10 @@ class Workdirs:
         with self._held(name) as repository:
             repository.require().require_origin(url)
             return clone_remote.refresh(repository, url, branch, None, self._settings.timeout_seconds)
+
+    def history(self, name: str) -> History:
+        """Give what reads the clone's history, beside whatever else works in it: commits and contents never change."""
+        return History(self._git, self._places(name).git_dir)
 
     def head(self, name: str) -> str:
         """Give the commit that is checked out, or an empty text where nothing was ever committed."""
@@ -212,6 +278,15 @@ class Workdirs:
         """Remove the work tree of a repeated run; what is absent is no error."""
         with self._held(name) as repository:
             clone_replay.drop(repository, run_id)
+
+    def evidence(self, name: str, traces: clone_evidence.Traces) -> clone_evidence.Evidence:
+        """Say what became of the files that a run wrote.
+
+        Raises:
+            BackendFailed: with cause ``data_unavailable``: the clone does not have them any more.
+        """
+        with self._held(name) as repository:
+            return clone_evidence.gather(repository.require(), traces)
 
     def replay_path(self, run_id: int) -> Path:
         """Give the work tree of a repeated run, whether it exists or not."""
