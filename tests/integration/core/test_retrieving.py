@@ -5,22 +5,30 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
 
-from app.models.clone import CloneState
+from app.models.clone import Clone, CloneState
 from app.models.index import IndexEntry
 from app.models.run import FINAL
 from app.models.token import Permission
 from app.repositories.clones import CloneRepository
 from app.repositories.etcd import EtcdKv
 from app.repositories.index import Index
+from app.repositories.workdirs import Workdirs
+from app.services.agent_context import AgentContext
+from app.services.clone_work import work_on_clones
+from app.services.clones import CloneService
+from app.services.dispatching import Dispatcher
 from app.services.index import default_names
+from app.settings import Git
 from tests.integration.core.callers import Callers
 from tests.integration.core.conftest import add_run
 from tests.integration.core.world import World
+from tests.integration.git_server import Origin
 
 ENTRY = IndexEntry("helmhub", "2026-03-01", "panos", "helm", "https://git.example.org/helm.git", "c" * 40, 7)
 PLACE = "/api/index/helmhub/2026-03-01/panos/helm/clone"
@@ -167,18 +175,75 @@ def test_a_snapshot_is_never_refreshed_though_another_node_registers_its_name(
     assert (refused.status_code, _clones(callers)) == (409, {"spring": ("READY", ENTRY.commit)})
 
 
-def test_a_run_that_a_snapshot_came_before_fails_and_leaves_the_snapshot_as_it_is(world: World) -> None:
+@pytest.fixture
+def agent(world: World, tmp_path: Path) -> AgentContext:
+    context, _ = world.begin()
+    return replace(context, workdirs=Workdirs(Git(allow_local=True), tmp_path / "data"))
+
+
+@pytest.fixture
+def origin(tmp_path: Path) -> Origin:
+    return Origin(tmp_path / "helm.git")
+
+
+def _asked_for(world: World, origin: Origin, commit: str) -> None:
     with world.database.transaction() as session:
-        CloneRepository(session).put("spring", url=ENTRY.url, commit=ENTRY.commit, state=CloneState.READY)
-    run_id = world.add(clone="spring", data_url="https://git.example.org/spring.git")
-    _, dispatcher = world.begin()
-    dispatcher.step()
-    run = world.until(run_id, *FINAL)
+        CloneRepository(session).put(
+            "spring", url=f"file://{origin.bare}", commit=commit, state=CloneState.REQUESTED, message=""
+        )
+
+
+def _row(world: World) -> Clone | None:
+    with world.database.transaction() as session:
+        return CloneRepository(session).find("spring")
+
+
+def test_the_clone_shows_exactly_the_commit_and_goes_when_nobody_wants_it(
+    world: World, agent: AgentContext, origin: Origin
+) -> None:
+    then = origin.push({"data.csv": "1"})
+    origin.push({"data.csv": "2", "more.csv": "3"})
+    _asked_for(world, origin, then)
+    for _ in range(2):
+        work_on_clones(agent)
+        row, folder = _row(world), agent.workdirs.path("spring")
+        assert row is not None
+        assert (row.state, row.head_commit, row.progress_percent) == ("READY", then, 100)
+        assert [path.name for path in folder.iterdir() if path.name != ".git"] == ["data.csv"]
+        assert (folder / "data.csv").read_text() == "1"
+        # As after an agent that was killed before it could say that it was done.
+        _asked_for(world, origin, then)
+    work_on_clones(agent)
+    CloneService(world.database).request_removal("spring")
+    work_on_clones(agent)
+    assert (_row(world), folder.exists()) == (None, False)
+
+
+def test_a_commit_that_the_remote_does_not_have_is_said_and_leaves_nothing(
+    world: World, agent: AgentContext, origin: Origin
+) -> None:
+    origin.push({"data.csv": "1"})
+    _asked_for(world, origin, "d" * 40)
+    work_on_clones(agent)
+    row = _row(world)
+    assert row is not None
+    assert (row.state, "dddddddddddd" in row.message) == ("FAILED", True)
+    assert not agent.workdirs.path("spring").exists()
+
+
+def test_a_run_that_a_snapshot_came_before_fails_and_leaves_the_snapshot_as_it_is(
+    world: World, agent: AgentContext, origin: Origin
+) -> None:
+    _asked_for(world, origin, then := origin.push({"data.csv": "1"}))
+    work_on_clones(agent)
+    origin.push({"data.csv": "2"})
+    run_id = world.add(clone="spring", data_url=f"file://{origin.bare}")
+    Dispatcher(agent, None).step()  # type: ignore[arg-type]
+    run, row = world.until(run_id, *FINAL), _row(world)
     assert (run.status, run.cause) == ("FAILED", "data_unavailable")
     assert "belongs to a retrieved snapshot" in (run.message or "")
-    with world.database.transaction() as session:
-        clone = CloneRepository(session).get("spring")
-        assert (clone.url, clone.commit, clone.state) == (ENTRY.url, ENTRY.commit, "READY")
+    assert row is not None
+    assert (row.commit, row.state, agent.workdirs.head("spring")) == (then, "READY", then)
 
 
 @pytest.mark.parametrize(
