@@ -103,6 +103,7 @@ TERM_MARKS = {
 """The columns of a run that are terms of the index of all terms, each with the letter that its terms begin with."""
 TERMS_SQL = "(array[" + ", ".join(f"'{mark}' || {column}" for column, mark in TERM_MARKS.items()) + "])"
 WORDS_SQL = "to_tsvector('simple', description)"
+REBASED_SQL = "original_commit <> output_commit"
 _PUSH_OPEN_SQL = "push_state in ('pending', 'refused')"
 _NOT_INDEXED_SQL = "push_state = 'pushed' and indexed_at is null"
 _QUARANTINE_ASKED_SQL = "quarantine_state in ('promoting', 'discarding')"
@@ -124,8 +125,8 @@ class Run(Base):
     ``baseline_tree`` and ``output_tree`` are git's ids of the data before and after it. ``metrics`` are what was
     measured of it: numbers by name. ``replay_of`` is the run that this one repeats, in a work tree of its own.
 
-    ``original_commit`` is the output commit as it was made here, where a push put it on top of others' commits and so
-    made another one of it.
+    ``original_commit`` is the output commit as it was made here; a push that puts it on top of others' commits makes
+    another one of it.
 
     ``parent_id`` is the first run of a chain of resubmissions. ``not_before`` holds a waiting run back (a pause between
     attempts, a job's jitter). ``locks`` are keys in etcd that the run needs while it is held, ``lock_token`` their
@@ -158,7 +159,7 @@ class Run(Base):
             postgresql_ops={"labels": "jsonb_path_ops"},
         ),
         Index("ix_runs_output_kept", "defined_at", postgresql_where=text("output_removed_at is null")),
-        Index("ix_runs_original_commit", "original_commit", postgresql_where=text("original_commit is not null")),
+        Index("ix_runs_original_commit", "original_commit", postgresql_where=text(REBASED_SQL)),
         Index("ix_runs_push_open", "push_due_at", postgresql_where=text(_PUSH_OPEN_SQL)),
         Index("ix_runs_not_indexed", "id", postgresql_where=text(_NOT_INDEXED_SQL)),
         Index("ix_runs_quarantine_asked", "id", postgresql_where=text(_QUARANTINE_ASKED_SQL)),

@@ -125,7 +125,7 @@ def _result(run: Run) -> Passport:
     return {
         "publish": run.parameters.get("publish") or (run.tool_entry or {}).get("publish"),
         "commit": run.output_commit,
-        "original_commit": run.original_commit,
+        "original_commit": run.original_commit if run.original_commit != run.output_commit else None,
         "tree": run.output_tree,
         "push_state": run.push_state,
         "push_message": run.push_message,

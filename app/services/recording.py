@@ -62,6 +62,7 @@ def record_final(
             exit_code=outcome.exit_code,
             spike=settled.verdict,
             output_commit=settled.output_commit,
+            original_commit=settled.output_commit,
             output_tree=settled.output_tree,
             conditions=conditions_at_end(run, settled.judgement),
             is_unsettled=settled.is_unsettled,

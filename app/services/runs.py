@@ -15,7 +15,8 @@ from app.models.token import Identity, Permission
 from app.repositories.attempts import AttemptRepository
 from app.repositories.database import Database
 from app.repositories.listener import RunChanges
-from app.repositories.run_search import Position, RunFilter, search
+from app.repositories.run_prefixes import search_begun
+from app.repositories.run_search import Position, RunFilter
 from app.repositories.runs import RunRepository
 
 _POLL_SECONDS = 2.0
@@ -47,7 +48,7 @@ class RunService:
         and ``words``. What is None restricts nothing.
 
         Raises:
-            Invalid: one of the states is none.
+            Invalid: one of the states is none, or too many commits or digests begin as is asked.
         """
         asked = {name: value for name, value in wanted.items() if value is not None}
         asked["statuses"] = tuple(dict.fromkeys(parse_status(name, "states") for name in asked.pop("states", ())))
@@ -56,7 +57,7 @@ class RunService:
         if reach is not None and asked.setdefault("owner", reach) != reach:
             return []
         with self._database.transaction() as session:
-            return search(session, RunFilter(**asked), after=after, limit=limit)
+            return search_begun(session, RunFilter(**asked), after=after, limit=limit)
 
     def wait(self, identity: Identity, run_id: int, timeout_seconds: float) -> Run:
         """Give the run as soon as it is final, or as it is when the time is over; at once where too many wait."""

@@ -58,9 +58,11 @@ class RunSearch(CamelSchema):
     )
     defined_from = Instant(metadata={"description": "Defined then or later.", "example": "2026-11-01T00:00:00Z"})
     defined_to = Instant(metadata={"description": "Defined before this instant."})
-    image_digest = _equal("Made with which image.", "sha256:...")
-    input_commit = _equal("Which commit of the data it found.", "7648f03...")
-    output_commit = _equal("Which commit holds its data.", "9d97b71...")
+    image_digest = _equal("Made with the image of this digest, or of its first 7 digits or more.", "sha256:...")
+    input_commit = _equal("Which commit of the data it found; 7 digits are enough.", "7648f03")
+    output_commit = _equal(
+        "Which commit holds its data, or held it before it was pushed; 7 digits are enough.", "9d97b71"
+    )
     limit = Whole(
         load_default=PAGE_DEFAULT,
         validate=validate.Range(1, PAGE_MOST),
