@@ -28,9 +28,8 @@ from tests.contracts import wait_until
 from tests.integration.core.lock_nodes import LockNode
 
 SEED = 20261122
-ROUNDS = 200
-KILLS = 6
-FENCED_ROUNDS = 1000
+SHORT = {"runs": 40, "kills": 2}
+LONG = {"runs": 200, "kills": 6}
 LEASE_SECONDS = 5
 """Long enough for a busy machine to renew it in time, short enough to be waited for."""
 
@@ -69,10 +68,12 @@ class Sections:
             self.inside = {key: holder for key, holder in self.inside.items() if holder != who}
 
 
-def test_no_two_runs_of_two_nodes_are_ever_inside_one_lock(nodes: list[LockNode]) -> None:
+@pytest.mark.parametrize("amount", [SHORT, pytest.param(LONG, marks=pytest.mark.long)], ids=["short", "long"])
+def test_no_two_runs_of_two_nodes_are_ever_inside_one_lock(nodes: list[LockNode], amount: dict[str, int]) -> None:
     sections = Sections()
+    each = amount["runs"] // len(nodes)
     threads = [
-        threading.Thread(target=work, args=(node, sections, random.Random(SEED + number)))
+        threading.Thread(target=work, args=(node, sections, random.Random(SEED + number), each, amount["kills"]))
         for number, node in enumerate(nodes)
     ]
     for thread in threads:
@@ -84,14 +85,14 @@ def test_no_two_runs_of_two_nodes_are_ever_inside_one_lock(nodes: list[LockNode]
     for node in nodes:
         with node.database.transaction() as session:
             counted = session.execute(text("select status, count(*), count(lock_lease) from runs group by status"))
-            assert [tuple(row) for row in counted] == [("FAILED", ROUNDS // 2, 0)]
+            assert [tuple(row) for row in counted] == [("FAILED", each, 0)]
 
 
-def work(node: LockNode, sections: Sections, draw: random.Random) -> None:
+def work(node: LockNode, sections: Sections, draw: random.Random, runs: int, deaths: int) -> None:
     """Let runs with random locks come and go, while the agent is killed now and then."""
     try:
-        wanted = {node.want(*draw.sample("abcdef", draw.randint(1, 4))) for _ in range(ROUNDS // 2)}
-        kills = set(draw.sample(range(ROUNDS // 2), KILLS))
+        wanted = {node.want(*draw.sample("abcdef", draw.randint(1, 4))) for _ in range(runs)}
+        kills = set(draw.sample(range(runs), deaths))
         begun: list[int] = []
         while wanted or begun:
             begun += enter_all(node, sections, wanted)
@@ -154,9 +155,10 @@ class FencedCounter:
             return session.execute(text(statement), values)
 
 
-def test_of_1000_holders_that_were_frozen_none_writes_over_the_next_one(nodes: list[LockNode]) -> None:
+@pytest.mark.parametrize("rounds", [100, pytest.param(1000, marks=pytest.mark.long)])
+def test_of_many_holders_that_were_frozen_none_writes_over_the_next_one(nodes: list[LockNode], rounds: int) -> None:
     counter = FencedCounter(nodes[0].database)
-    for number in range(FENCED_ROUNDS):
+    for number in range(rounds):
         frozen, awake = nodes if number % 2 else reversed(nodes)
         stale = take(frozen, number)
         seen = counter.value()
@@ -166,7 +168,7 @@ def test_of_1000_holders_that_were_frozen_none_writes_over_the_next_one(nodes: l
         assert counter.write(counter.value() + 1, fresh.token)
         assert not counter.write(seen + 1, stale.token)
         awake.locks.give_back(fresh.id)
-    assert counter.value() == FENCED_ROUNDS
+    assert counter.value() == rounds
 
 
 def take(node: LockNode, number: int) -> Lease:

@@ -213,7 +213,7 @@ class TestEnds(DockerTests):
         assert executor.status(handle).phase is Phase.CREATED
 
     def test_much_output_needs_little_memory_and_what_is_stored_of_it_is_right(self, executor: Executor) -> None:
-        script = """awk 'BEGIN { for (i = 0; i < 2000000; i++) printf "%099d\\n", i }'"""
+        script = """awk 'BEGIN { for (i = 0; i < 800000; i++) printf "%099d\\n", i }'"""
         handle = self.begun(executor, self.request_for(script))
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         stored, wanted = hashlib.sha256(), hashlib.sha256()
