@@ -65,9 +65,9 @@ class Services:
     runs: RunService
     submissions: SubmitService
     run_changes: RunChangeService
-    passports: PassportService
     replays: ReplayService
     verifications: VerificationService
+    passports: PassportService
     outputs: OutputService
     files: FileService
     webhooks: WebhookService
@@ -118,9 +118,9 @@ def build(settings: Settings) -> Services:
         runs=RunService(database, changes),
         submissions=SubmitService(database, planner),
         run_changes=RunChangeService(database),
-        passports=PassportService(database),
         replays=ReplayService(database),
         verifications=VerificationService(database, QuestionService(database)),
+        passports=PassportService(database),
         outputs=OutputService(database, changes),
         files=files,
         webhooks=WebhookService(database, files),

@@ -9,8 +9,18 @@ from cli.session import Session
 from cli.waiting import OutputReader, Watch, how_to_go_on, wait_for_run
 
 
-def attend(session: Session, run_id: int, *, timeout_seconds: int | None, live: bool, fail_on_spike: bool) -> Exit:
+def attend(
+    session: Session,
+    run_id: int,
+    *,
+    timeout_seconds: int | None,
+    live: bool,
+    fail_on_spike: bool,
+    is_report_shown: bool = True,
+) -> Exit:
     """Wait until a run is over, print its report and give the exit status that stands for it.
+
+    Without ``is_report_shown`` the report of a run that failed is printed alone.
 
     Output is shown on stderr, where somebody watches or where ``live``; stdout holds the report alone.
 
@@ -29,7 +39,9 @@ def attend(session: Session, run_id: int, *, timeout_seconds: int | None, live: 
         # Whatever went wrong here went wrong with the waiting, and the run needs neither it nor us.
         error.hint = error.hint or how_to_go_on(run_id)
         raise
-    return exit_of_run(str(run["status"]), _verdict(session, run_id), fail_on_spike=fail_on_spike)
+    is_printed = is_report_shown or run["status"] != "SUCCEEDED"
+    verdict = _verdict(session, run_id) if is_printed else None
+    return exit_of_run(str(run["status"]), verdict, fail_on_spike=fail_on_spike)
 
 
 def _verdict(session: Session, run_id: int) -> str | None:

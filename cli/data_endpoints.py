@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cli.addresses import segment
-from cli.client import Client, Json
+from cli.client import Answer, Client, Json
 
 
 class DataEndpoints:
@@ -30,3 +30,9 @@ class DataEndpoints:
     def retrieve(self, place: tuple[str, str, str, str], body: Json) -> Json:
         """Ask for a clone at the commit of the snapshot at ``place``: hub, date, operator and data set."""
         return self._client.send("POST", f"/api/index/{'/'.join(map(segment, place))}/clone", body=body).json
+
+    # What became of a run's data.
+
+    def verify_run(self, run_id: int, replay_id: int | None) -> Answer:
+        """Ask what became of the files that a run wrote; the agent may be at work on the answer (202)."""
+        return self._client.get(f"/api/runs/{run_id}/verification", {"replay": replay_id})

@@ -143,6 +143,10 @@ class Server(DataEndpoints):
         """Submit a run that is over again, as a new one, and give the new run's id."""
         return self._submit(f"/api/runs/{run_id}/resubmit", body, key)
 
+    def replay_run(self, run_id: int, key: str | None = None) -> int:
+        """Submit a run that repeats another, and give the new run's id."""
+        return self._submit(f"/api/runs/{run_id}/replay", {}, key)
+
     def list_runs(self, limit: int, **query: str | None) -> Listing:
         """List runs, the newest first; ``query`` may hold tool, status, owner and job."""
         return self._client.list("/api/runs", limit, query)

@@ -20,6 +20,8 @@ class Exit(IntEnum):
     IN_DOUBT = 7
     TIMED_OUT = 8
     """Waiting took longer than ``--timeout``; what was waited for goes on."""
+    DIFFERENT = 9
+    """What was compared is not the same."""
     BUG = 70
     """``maoctl`` itself failed, or the machine that it runs on (a full disk behind stdout)."""
     INTERRUPTED = 130

@@ -12,7 +12,13 @@ import click
 
 from cli import __version__
 from cli.client import Client
-from cli.commands import run_changes, run_files, tool_runs, tool_schedules  # noqa: F401 - importing them adds their verbs
+from cli.commands import (  # noqa: F401 - importing them adds their verbs
+    run_changes,
+    run_files,
+    run_replays,
+    tool_runs,
+    tool_schedules,
+)
 from cli.commands.audit import audit
 from cli.commands.completion import COMPLETE_VARIABLE, add_completion
 from cli.commands.dataset import dataset

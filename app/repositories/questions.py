@@ -32,12 +32,16 @@ class QuestionRepository:
     def __init__(self, session: Session) -> None:
         self._session = session
 
-    def ask(self, kind: str, body: Mapping[str, Any], *, refused_before: timedelta) -> Question:
-        """Give the question as it stands; ask it where nobody has, or anew where it was refused longer ago."""
+    def ask(
+        self, kind: str, body: Mapping[str, Any], *, refused_before: timedelta, answered_before: timedelta | None = None
+    ) -> Question:
+        """Give the question as it stands; ask it where nobody has, or anew where its answer or refusal is older."""
         now = utc_now()
         asked = {"state": QuestionState.ASKED, "asked_at": now, "answered_at": None, "answer": None}
         new = insert(Question).values(key=key_of(kind, body), kind=kind, body=dict(body), **asked)
         is_old = and_(Question.state == QuestionState.REFUSED, Question.answered_at < now - refused_before)
+        if answered_before is not None:
+            is_old = or_(is_old, Question.answered_at < now - answered_before)
         new = new.on_conflict_do_update(index_elements=["key"], set_=asked, where=is_old)
         if self._session.scalar(new.returning(Question.id)) is not None:
             self._session.execute(select(func.pg_notify(QUESTION_CHANNEL, "")))

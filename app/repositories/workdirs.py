@@ -7,12 +7,12 @@ import errno
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from app.errors import BackendFailed, Conflict, Locked, MaoError, WrongState
 from app.models.names import checked_name
-from app.repositories import (
+from app.repositories import (, clone_push
     clone_evidence,
     clone_leftovers,
     clone_quarantine,
@@ -23,6 +23,7 @@ from app.repositories import (
 from app.repositories.clone_fence import Fence
 from app.repositories.clone_history import History
 from app.repositories.clone_locks import CloneLocks
+from app.repositories.clone_push import Published, Target
 from app.repositories.clone_remote import ClonePlan, RefreshResult
 from app.repositories.clone_repository import GIT_DIRS, Places, Repository
 from app.repositories.folders import disk_bytes, remove_folder
@@ -31,7 +32,7 @@ from app.repositories.git_progress import Progress
 from app.repositories.git_urls import checked_branch, checked_url
 from app.settings import Git
 
-__all__ = ["CloneFacts", "RefreshResult", "Workdirs"]
+__all__ = ["CloneFacts", "Published", "RefreshResult", "Target", "Workdirs"]
 
 _RUN_TRAILER = "Mao-Run"
 
@@ -244,6 +245,28 @@ class Workdirs:
             text = _message(message, {_RUN_TRAILER: str(run_id), **trailers})
             repository.run("commit", "--quiet", "--no-verify", "--cleanup=verbatim", f"--message={text}")
             return repository.head()
+
+    def publish(self, name: str, target: Target, seconds: float | None = None) -> Published:
+        """Push what is committed to the branch that the clone came from; no work tree is touched.
+
+        ``seconds`` may shorten the time limit of the settings. Until ``mark_published``, a repetition tells the same.
+
+        Raises:
+            Conflict: the clone came from another address or is on another branch.
+            RemoteDown: the remote does not answer in time.
+            BackendFailed: it refuses; the cause is ``data_unavailable``.
+        """
+        self._check(target.url, target.branch)
+        limit = self._settings.timeout_seconds
+        with self._held(name) as repository:
+            repository.require().require_origin(target.url)
+            branch = clone_remote.require_branch(repository, target.branch)
+            return clone_push.publish(repository, replace(target, branch=branch), min(seconds or limit, limit))
+
+    def mark_published(self, name: str, published: Published) -> None:
+        """Note that the records tell what was published, so that the work tree follows with the next refresh."""
+        with self._held(name) as repository:
+            clone_push.mark_published(repository.require(), published)
 
     def quarantine(self, name: str, baseline: str, run_id: int) -> str | None:
         """Move what a run wrote since ``baseline`` to the branch ``quarantine/<run id>`` and give its commit.

@@ -5,5 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from app.services.answering import Answerer
+from app.services.verifying import verify
 
-ANSWERERS: Mapping[str, Answerer] = {}
+ANSWERERS: Mapping[str, Answerer] = {
+    "verify": verify,
+}

@@ -53,6 +53,7 @@ def settle(context: AgentContext, run: Run, outcome: Outcome) -> Settlement:
     if outcome.status is RunStatus.SUCCEEDED:
         _settle_success(context, run, settled)
     if settled.outcome.status is not RunStatus.SUCCEEDED:
+        settled.output_tree = None
         set_aside(context, run, settled)
     return settled
 

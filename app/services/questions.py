@@ -21,6 +21,7 @@ _PATIENCE_SECONDS = 7.0
 _FIRST_PAUSE_SECONDS = 0.02
 _LONGEST_PAUSE_SECONDS = 0.5
 _REFUSED_BEFORE = timedelta(seconds=3)
+_FLEETING = timedelta(seconds=10)
 
 
 class QuestionService:
@@ -29,15 +30,17 @@ class QuestionService:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def ask(self, kind: str, body: Mapping[str, Any]) -> Any:
+    def ask(self, kind: str, body: Mapping[str, Any], *, is_fleeting: bool = False) -> Any:
         """Give the agent's answer to a question of a ``kind`` that it knows.
+
+        What is ``is_fleeting`` is answered anew after a few seconds.
 
         Raises:
             StillWorking: it is not there yet, and comes to whoever asks again.
             MaoError: what the agent raised.
         """
         end = time.monotonic() + _PATIENCE_SECONDS
-        question = self._asked(kind, body)
+        question = self._asked(kind, body, is_fleeting)
         pause = _FIRST_PAUSE_SECONDS
         while question.answer is None:
             if time.monotonic() + pause > end:
@@ -46,14 +49,16 @@ class QuestionService:
                 )
             time.sleep(pause)
             pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
-            question = self._looked_at(question.id) or self._asked(kind, body)
+            question = self._looked_at(question.id) or self._asked(kind, body, is_fleeting)
         if question.state == QuestionState.REFUSED:
             raise _raised(question.answer)
         return question.answer["value"]
 
-    def _asked(self, kind: str, body: Mapping[str, Any]) -> Question:
+    def _asked(self, kind: str, body: Mapping[str, Any], is_fleeting: bool) -> Question:
+        answered_before = _FLEETING if is_fleeting else None
         with self._database.transaction() as session:
-            return QuestionRepository(session).ask(kind, body, refused_before=_REFUSED_BEFORE)
+            questions = QuestionRepository(session)
+            return questions.ask(kind, body, refused_before=_REFUSED_BEFORE, answered_before=answered_before)
 
     def _looked_at(self, question_id: int) -> Question | None:
         with self._database.transaction() as session:

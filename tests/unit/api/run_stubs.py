@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from app.errors import NotFound, WrongState
+from app.errors import NotFound, StillWorking, WrongState
 from app.models.attempt import RunAttempt
 from app.models.event import RunEvent
 from app.models.file import RunFile
@@ -88,6 +88,33 @@ class Submissions(Recorder):
     def resubmit(self, identity: Identity, run_id: int, changes: dict[str, Any], *, key: str | None = None) -> int:
         self.note("resubmit", identity, run_id, changes, key=key)
         return 13
+
+
+class Replays(Recorder):
+    def replay(self, identity: Identity, run_id: int, *, key: str | None = None) -> int:
+        self.note("replay", identity, run_id, key=key)
+        return 14
+
+
+class Verifications(Recorder):
+    is_at_work = False
+
+    def verify(self, identity: Identity, run_id: int, replay_id: int | None = None) -> dict[str, Any]:
+        self.note("verify", identity, run_id, replay_id)
+        if self.is_at_work:
+            raise StillWorking("The agent is at work on the answer.")
+        changed = {"path": "a.csv", "is_missing": False, "is_uncommitted": True, "commit": "", "run": "", "node": ""}
+        return {
+            "run_id": run_id,
+            "replay_id": replay_id,
+            "is_identical": False,
+            "summary": "a.csv changed since.",
+            "written": 2,
+            "changed": [changed],
+            "damaged": [],
+            "too_large": [],
+            "replayed": None,
+        }
 
 
 class RunChanges(Recorder):

@@ -22,7 +22,7 @@ from app.services.refusals import Counted
 from app.services.why import Answer
 
 from .output_stubs import Outputs
-from .run_stubs import Files, Passports, RunChanges, Runs, Submissions, Webhooks
+from .run_stubs import Files, Passports, Replays, RunChanges, Runs, Submissions, Verifications, Webhooks
 from .samples import NOON, Recorder
 
 NEPAL = timezone(timedelta(hours=5, minutes=45))
@@ -304,6 +304,8 @@ def stub_services() -> SimpleNamespace:
         outputs=Outputs(),
         submissions=Submissions(),
         run_changes=RunChanges(),
+        replays=Replays(),
+        verifications=Verifications(),
         passports=Passports(),
         files=Files(),
         webhooks=Webhooks(),

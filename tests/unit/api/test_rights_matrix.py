@@ -73,6 +73,8 @@ RIGHTS: dict[str, frozenset[Permission] | None] = {
     "GET /api/runs/<run_id>/report": RUN_READERS,
     "POST /api/runs/<run_id>/resolve": frozenset({P.JOB_RUN_RESOLVE}),
     "POST /api/runs/<run_id>/resubmit": frozenset({P.JOB_RUN_RESUBMIT}),
+    "POST /api/runs/<run_id>/replay": frozenset({P.JOB_RUN_RESUBMIT}),
+    "GET /api/runs/<run_id>/verification": frozenset({P.JOB_RUN_READ, P.JOB_RUN_READ_ANY}),
     "POST /api/runs/<run_id>/start": frozenset({P.JOB_RUN_MANUAL_START}),
     "GET /api/runs/<run_id>/wait": RUN_READERS,
     "POST /api/search/runs": frozenset({P.JOB_RUN_SEARCH}),

@@ -47,7 +47,7 @@ def test_the_commands_are_those_that_the_documentation_promises() -> None:
     promised = {
         "tool": "get add remove run schedule stop list-scheduled",
         "dataset": "get add remove clone list-local remove-local",
-        "run": "list get output wait stop start retry resolve refresh files upload download",
+        "run": "list get output wait stop start retry replay verify resolve refresh files upload download",
         "job": "get edit preview why pause resume remove firings",
         "token": "whoami create list rotate revoke",
         "lock": "get break",

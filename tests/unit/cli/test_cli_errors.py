@@ -297,6 +297,7 @@ def test_the_numbers_are_those_that_scripts_know() -> None:
         "SPIKE": 6,
         "IN_DOUBT": 7,
         "TIMED_OUT": 8,
+        "DIFFERENT": 9,
         "BUG": 70,
         "INTERRUPTED": 130,
         "OUTPUT_CLOSED": 141,
