@@ -42,7 +42,7 @@ def test_files_are_ordered_by_the_dates_and_numbers_in_their_names(names: list[s
         ("run-17.csv", None),
         ("data.csv", None),
         ("data-2019-02-31.csv", None),
-        ("data-2019-02-31-2019-03-01.csv", date(2019, 3, 1)),
+        ("data-2019-02-31_of_2019-03-01.csv", date(2019, 3, 1)),
         ("2019/09/29/data.csv", None),
         ("", None),
     ],

@@ -1,0 +1,192 @@
+"""The history of a clone, read from git's objects: which files each commit brought, and what is in them.
+
+Objects never change and are read by commit, not by branch, so nothing here waits for the clone's lock or holds it.
+Whatever goes meanwhile (the clone is removed) is an error, and the next look finds it so.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import islice
+from pathlib import Path
+from typing import IO
+
+from app.errors import BackendFailed
+from app.repositories.git_command import Conditions, GitCommand
+from app.repositories.git_stream import GitStream
+
+TRAILERS = ("Mao-Run", "Mao-Node", "Mao-Tool", "Mao-Image")
+HEAD_BYTES = 2**16
+_AT_ONCE = 64
+"""How many contents are asked for ahead. So many names fit into the smallest pipe, so that neither side gets stuck."""
+_SUBMODULE = "160000"
+_RAW = ("--raw", "-z", "--no-renames", "--no-abbrev", "--diff-filter=AMT")
+_LATEST = datetime(9999, 12, 31, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class ChangedFile:
+    """A file that was added or changed: its path (bytes that are no UTF-8 as in ``os``), its blob, the one before."""
+
+    path: str
+    blob: str
+    blob_before: str | None
+
+
+@dataclass(frozen=True)
+class Change:
+    """One commit, with the files that it added or changed against its first parent; ``trailers`` are those of ours."""
+
+    commit: str
+    committed_at: datetime
+    subject: str
+    trailers: Mapping[str, str]
+    files: Sequence[ChangedFile]
+
+
+@dataclass(frozen=True)
+class BlobFacts:
+    """What is in a file. ``size_bytes`` is None where the clone does not have it, ``rows`` where it is no text.
+
+    ``rows`` counts lines; a last one without an end counts too. ``head`` is its beginning, None where nobody asked.
+    """
+
+    size_bytes: int | None
+    rows: int | None
+    head: bytes | None = None
+
+
+class History:
+    """What is read of the clone whose git folder is ``git_dir``. Every method raises ``BackendFailed``."""
+
+    def __init__(self, git: GitCommand, git_dir: Path) -> None:
+        self._git = git
+        self._place = f"--git-dir={git_dir}"
+
+    def commits(self, head: str) -> list[str]:
+        """Give the commits from ``head`` to the oldest one, along first parents."""
+        arguments = (self._place, "rev-list", "--first-parent", "--end-of-options", head)
+        return self._git.run(arguments, Conditions()).text.split()
+
+    def changes(self, commits: Iterable[str]) -> Iterator[Change]:
+        """Give what each of these commits brought, in their order. All of it comes from one git."""
+        fields = "%x00".join(("%H", "%ct", *map(_trailer, TRAILERS), "%s"))
+        form = (f"--format=tformat:{fields}", "--no-show-signature", "--encoding=UTF-8")
+        kinds = ("--root", "--diff-merges=first-parent", "--ignore-submodules=none", *_RAW)
+        arguments = (self._place, "log", "--stdin", "--no-walk=unsorted", *kinds, *form)
+        with self._git.opened(arguments, Conditions()) as stream:
+            stream.send("".join(f"{commit}\n" for commit in commits).encode())
+            stream.end_input()
+            yield from _changes(stream)
+            if not stream.ends_well():
+                raise BackendFailed("The history of the local clone cannot be read.", cause="data_unavailable")
+
+    def changes_between(self, before: str, after: str) -> list[ChangedFile]:
+        """Give the files that were added or changed from one tree to another."""
+        items = iter(self._git.run((self._place, "diff-tree", "-r", *_RAW, before, after), Conditions()).items)
+        return [file for raw in items if (file := _changed_file(raw, next(items)))]
+
+    def files(self, tree: str) -> dict[str, str]:
+        """Give the files of a tree: path -> blob."""
+        items = self._git.run((self._place, "ls-tree", "-r", "-z", "--full-tree", tree), Conditions()).items
+        entries = (item.partition("\t") for item in items)
+        return {path: facts.split(" ")[2] for facts, _, path in entries if not facts.startswith(_SUBMODULE)}
+
+    @contextmanager
+    def contents(self) -> Iterator[Contents]:
+        """Give what reads contents, by one git for as long as the block lasts."""
+        with self._git.opened((self._place, "cat-file", "--batch"), Conditions()) as stream:
+            yield Contents(stream)
+
+
+class Contents:
+    """Reads blobs, one after the other, piece by piece."""
+
+    def __init__(self, stream: GitStream) -> None:
+        self._stream = stream
+
+    def facts(self, blobs: Iterable[str], with_head: Collection[str] = ()) -> Iterator[tuple[str, BlobFacts]]:
+        """Give what is in each of these blobs; the beginning of those ``with_head`` too."""
+        asked, waiting = iter(blobs), deque[str]()
+        self._ask(islice(asked, _AT_ONCE), waiting)
+        while waiting:
+            blob = waiting.popleft()
+            size = self._size()
+            facts = BlobFacts(None, None) if size is None else self._facts(size, is_kept=blob in with_head)
+            self._ask(islice(asked, 1), waiting)
+            yield blob, facts
+
+    def copy(self, blob: str, target: IO[bytes]) -> bool:
+        """Write a blob to ``target``, and tell whether the clone has it."""
+        self._ask([blob], deque())
+        size = self._size()
+        for piece in self._pieces(size or 0, is_there=size is not None):
+            target.write(piece)
+        return size is not None
+
+    def _ask(self, blobs: Iterable[str], waiting: deque[str]) -> None:
+        if names := list(blobs):
+            self._stream.send("".join(f"{name}\n" for name in names).encode())
+            waiting.extend(names)
+
+    def _size(self) -> int | None:
+        """Read what stands before a blob, and give its length in bytes."""
+        words = (self._stream.until(b"\n") or b"").split(b" ")
+        if words[-1] == b"missing":
+            return None
+        if len(words) != 3:
+            raise BackendFailed("Git does not answer as expected in the local clone.", hint="It is tried again.")
+        return int(words[2])
+
+    def _facts(self, size: int, *, is_kept: bool) -> BlobFacts:
+        rows, is_text, head, last = 0, True, b"", b"\n"
+        for piece in self._pieces(size, is_there=True):
+            rows += piece.count(b"\n")
+            is_text = is_text and b"\0" not in piece
+            if is_kept and len(head) < HEAD_BYTES:
+                head += piece[: HEAD_BYTES - len(head)]
+            last = piece[-1:]
+        return BlobFacts(size, rows + (last != b"\n") if is_text else None, head if is_kept else None)
+
+    def _pieces(self, size: int, *, is_there: bool) -> Iterator[bytes]:
+        yield from self._stream.pieces(size)
+        if is_there:
+            self._stream.until(b"\n")
+
+
+def _trailer(key: str) -> str:
+    return f"%(trailers:key={key},valueonly,separator=%x2C)"
+
+
+def _changes(stream: GitStream) -> Iterator[Change]:
+    commit = stream.until(b"\0")
+    while commit is not None:
+        texts = [(stream.until(b"\0") or b"").decode("utf-8", "replace") for _ in range(len(TRAILERS) + 2)]
+        files = []
+        # A commit's name never begins with a colon, and what was changed always does.
+        while (word := stream.until(b"\0")) is not None and word.lstrip(b"\n").startswith(b":"):
+            path = os.fsdecode(stream.until(b"\0") or b"")
+            if file := _changed_file(word.decode("ascii").lstrip("\n"), path):
+                files.append(file)
+        trailers = {key: text.strip() for key, text in zip(TRAILERS, texts[1:-1], strict=True) if text.strip()}
+        yield Change(commit.decode("ascii"), _instant(texts[0]), texts[-1], trailers, files)
+        commit = word
+
+
+def _changed_file(raw: str, path: str) -> ChangedFile | None:
+    """Read one line of git's raw form; None for what is no file."""
+    _, mode, before, after, _ = raw.split(" ")
+    if mode == _SUBMODULE:
+        return None
+    return ChangedFile(path, after, before if before.strip("0") else None)
+
+
+def _instant(seconds: str) -> datetime:
+    # Whoever commits chooses the time, which may lie outside the calendar.
+    number = min(max(int(seconds or 0), 0), int(_LATEST.timestamp()))
+    return datetime.fromtimestamp(number, UTC)
