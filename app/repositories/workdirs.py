@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import copy
-import errno
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from app.errors import BackendFailed, Conflict, Locked, MaoError, WrongState
-from app.models.names import checked_name
-from app.repositories import (, clone_push
+from app.repositories import (
     clone_evidence,
     clone_leftovers,
     clone_quarantine,
@@ -20,19 +17,14 @@ from app.repositories import (, clone_push
     clone_replay,
     clone_snapshot,
 )
-from app.repositories.clone_fence import Fence
 from app.repositories.clone_history import History
-from app.repositories.clone_locks import CloneLocks
-from app.repositories.clone_push import Published, Target
+from app.repositories.clone_publishing import PublishingClones
 from app.repositories.clone_remote import ClonePlan, RefreshResult
-from app.repositories.clone_repository import GIT_DIRS, Places, Repository
+from app.repositories.clone_repository import GIT_DIRS, Repository
 from app.repositories.folders import disk_bytes, remove_folder
-from app.repositories.git_command import GitCommand
 from app.repositories.git_progress import Progress
-from app.repositories.git_urls import checked_branch, checked_url
-from app.settings import Git
 
-__all__ = ["CloneFacts", "Published", "RefreshResult", "Target", "Workdirs"]
+__all__ = ["CloneFacts", "RefreshResult", "Workdirs"]
 
 _RUN_TRAILER = "Mao-Run"
 
@@ -60,38 +52,12 @@ class Written:
     paths: list[str]
 
 
-class Workdirs:
+class Workdirs(PublishingClones):
     """The clones in ``importdir``. Nothing is opened or made before the first call.
 
     Every method that works in a clone raises ``NotFound`` where there is none, ``Locked`` when another process keeps it
     for too long, and ``BackendFailed`` when git or the disk refuses.
     """
-
-    def __init__(self, settings: Git, importdir: Path) -> None:
-        self._settings = settings
-        self._importdir = importdir.absolute()
-        hidden = self._importdir / GIT_DIRS
-        self._git = GitCommand(settings, hidden / ".home")
-        self._locks = CloneLocks(hidden, settings.timeout_seconds)
-        self._fence: Fence | None = None
-
-    def fenced(self, fence: Fence) -> Workdirs:
-        """Give the same clones for one term of office: what works in a clone then raises ``Superseded`` after it."""
-        fenced = copy.copy(self)
-        fenced._fence = fence
-        return fenced
-
-    def path(self, name: str) -> Path:
-        """Give the work tree of the clone ``name``, whether it exists or not.
-
-        Raises:
-            Invalid: it is not a name.
-        """
-        return self._places(name).tree
-
-    def exists(self, name: str) -> bool:
-        """Tell whether there is a whole clone of that name."""
-        return Repository(self._git, self._places(name), -1).exists
 
     def clone(
         self,
@@ -246,37 +212,6 @@ class Workdirs:
             repository.run("commit", "--quiet", "--no-verify", "--cleanup=verbatim", f"--message={text}")
             return repository.head()
 
-    def publish(self, name: str, target: Target, seconds: float | None = None) -> Published:
-        """Push what is committed to the branch that the clone came from; no work tree is touched.
-
-        ``seconds`` may shorten the time limit of the settings. Until ``mark_published``, a repetition tells the same.
-
-        Raises:
-            Conflict: the clone came from another address or is on another branch.
-            RemoteDown: the remote does not answer in time.
-            BackendFailed: it refuses; the cause is ``data_unavailable``.
-        """
-        self._check(target.url, target.branch)
-        limit = self._settings.timeout_seconds
-        with self._held(name) as repository:
-            repository.require().require_origin(target.url)
-            branch = clone_remote.require_branch(repository, target.branch)
-            return clone_push.publish(repository, replace(target, branch=branch), min(seconds or limit, limit))
-
-    def mark_published(self, name: str, published: Published) -> None:
-        """Note that the records tell what was published, so that the work tree follows with the next refresh."""
-        with self._held(name) as repository:
-            clone_push.mark_published(repository.require(), published)
-
-    def quarantine(self, name: str, baseline: str, run_id: int) -> str | None:
-        """Move what a run wrote since ``baseline`` to the branch ``quarantine/<run id>`` and give its commit.
-
-        Afterwards the work tree is exactly the baseline, with the uncommitted files that were there before the run.
-        None when the run left nothing. Safe to repeat after a kill at any point.
-        """
-        with self._held(name) as repository:
-            return clone_quarantine.quarantine(repository.require(), baseline, run_id)
-
     def write_replay(self, name: str, run_id: int, tree: str) -> None:
         """Write the work tree in which a run is repeated: exactly the ``tree`` (or commit) of the clone ``name``.
 
@@ -357,36 +292,6 @@ class Workdirs:
         """Clear up what was left half made or half removed of a clone."""
         with self._held(name) as repository:
             clone_leftovers.remove(repository.places)
-
-    def _places(self, name: str) -> Places:
-        return Places(self._importdir, checked_name(name))
-
-    def _check(self, url: str, branch: str) -> None:
-        checked_url(url, allow_local=self._settings.allow_local)
-        if branch:
-            checked_branch(branch)
-
-    @contextmanager
-    def _held(self, name: str) -> Iterator[Repository]:
-        places = self._places(name)
-        try:
-            with self._locks.held(name) as hold:
-                if self._fence is not None:
-                    self._fence.check(self._importdir / GIT_DIRS / f"{name}.term")
-                repository = Repository(self._git, places, hold.descriptor)
-                if hold.was_interrupted:
-                    clone_leftovers.remove(places)
-                    clone_remote.recover(repository)
-                yield repository
-        except OSError as error:
-            raise _of_disk(error) from error
-
-
-def _of_disk(error: OSError) -> BackendFailed:
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return BackendFailed("The disk of this node is full.", hint="Free some space.")
-    reason = error.strerror or type(error).__name__
-    return BackendFailed(f"The folder of the clones cannot be used: {reason}.", hint="Check its rights and its disk.")
 
 
 def _message(subject: str, trailers: Mapping[str, str]) -> str:
