@@ -13,8 +13,10 @@ import click
 from cli import __version__
 from cli.client import Client
 from cli.commands import (  # noqa: F401 - importing them adds their verbs
+    dataset_retrieve,
     run_changes,
     run_files,
+    run_passport,
     run_replays,
     tool_runs,
     tool_schedules,
