@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from app.errors import BackendFailed, RemoteDown, WrongState
 from app.models.dataset import History
-from app.repositories.clone_repository import Repository
+from app.repositories.clone_repository import ACCOUNTED, FOLLOWED, Repository
 from app.repositories.folders import remove_folder
 from app.repositories.git_progress import Progress
 
@@ -165,13 +165,10 @@ def refresh(repository: Repository, url: str, branch: str, progress: Progress | 
     current = repository.branch()
     if not current and repository.pinned_commit():
         return RefreshResult(repository.head())
-    if branch and current != branch:
-        raise WrongState(
-            f"The local clone of '{repository.places.name}' is on branch '{current}', not on '{branch}'.",
-            hint="Remove the local clone, then clone again.",
-        )
+    if branch:
+        require_branch(repository, branch)
     try:
-        before = _fetched(repository, url, branch, progress, seconds)
+        before = fetched(repository, url, branch, progress, seconds)
     except (RemoteDown, BackendFailed) as error:
         if isinstance(error, BackendFailed) and error.cause != "data_unavailable":
             raise
@@ -184,7 +181,23 @@ def refresh(repository: Repository, url: str, branch: str, progress: Progress | 
     return RefreshResult(repository.head(), warning=warning)
 
 
-def _fetched(repository: Repository, url: str, branch: str, progress: Progress | None, seconds: float) -> str:
+def require_branch(repository: Repository, branch: str) -> str:
+    """Give the branch that is checked out, which must be ``branch`` unless that is empty.
+
+    Raises:
+        WrongState: it is another one, or none.
+    """
+    current = repository.branch()
+    if not current or (branch and current != branch):
+        where = f"branch '{current}'" if current else "no branch"
+        raise WrongState(
+            f"The local clone of '{repository.places.name}' is on {where}, not on '{branch or 'one'}'.",
+            hint="Remove the local clone, then clone again.",
+        )
+    return current
+
+
+def fetched(repository: Repository, url: str, branch: str, progress: Progress | None, seconds: float) -> str:
     """Fetch when there is something new; give the commit that the remote's branch had when we last looked."""
     end = time.monotonic() + seconds
     remote = remote_branches(repository, url, seconds)
@@ -193,6 +206,8 @@ def _fetched(repository: Repository, url: str, branch: str, progress: Progress |
     current = repository.branch()
     before = repository.commit_of(f"refs/remotes/origin/{current}") if current else ""
     if remote.tips.get(current, "") != before:
+        if before and repository.is_ancestor(before, repository.head()):
+            repository.run("update-ref", FOLLOWED, before)
         options = ("--no-tags", "--no-recurse-submodules", "--prune", "--no-write-fetch-head", "--progress")
         places = (repository.places.git_dir,)
         repository.run("fetch", *options, "origin", remote=url, seconds=_left(end), watched=places, progress=progress)
@@ -205,26 +220,29 @@ def _forwarded(repository: Repository, before: str) -> str:
     if not branch:
         return "The clone is on no branch, so it is left as it is."
     theirs, ours = repository.commit_of(f"refs/remotes/origin/{branch}"), repository.head()
+    followed = repository.commit_of(FOLLOWED) or before
     if not theirs:
-        return f"The remote has no branch '{branch}' any more; the clone is left as it is." if before else ""
+        return f"The remote has no branch '{branch}' any more; the clone is left as it is." if followed else ""
+    if not repository.is_ancestor(followed, theirs):
+        return f"The history of branch '{branch}' was rewritten at the remote; the clone keeps the old one."
     if ours and repository.is_ancestor(theirs, ours):
         return ""
     if repository.is_ancestor(ours, theirs):
-        return _forward(repository, theirs)
-    if before and not repository.is_ancestor(before, theirs):
-        return f"The history of branch '{branch}' was rewritten at the remote; the clone keeps the old one."
+        return _forward(repository, "merge", "--ff-only", "--no-overwrite-ignore", "--quiet", theirs)
+    if repository.commit_of(ACCOUNTED) == ours:
+        # Our commits are at the remote, on top of others': the same files, and those of others.
+        return _forward(repository, "checkout", "--no-overwrite-ignore", "--quiet", "-B", branch, theirs)
     return (
         f"Branch '{branch}' has commits here and others at the remote; the clone keeps its own and was not refreshed."
     )
 
 
-def _forward(repository: Repository, theirs: str) -> str:
+def _forward(repository: Repository, *command: str) -> str:
     # A forward move writes many files. Should it be cut short, `recover` puts back what is remembered here.
     state = repository.commit_tree(repository.tree_now(), repository.head(), "state before a fast-forward")
     repository.run("update-ref", _BEFORE, state)
     try:
-        watched = (repository.places.tree, repository.places.git_dir)
-        repository.run("merge", "--ff-only", "--no-overwrite-ignore", "--quiet", theirs, watched=watched)
+        repository.run(*command, watched=(repository.places.tree, repository.places.git_dir))
     except WrongState as error:
         repository.run("update-ref", "-d", _BEFORE)
         return f"The remote has newer commits, but the clone was left as it is. {error.message}"

@@ -21,6 +21,12 @@ from app.repositories.git_errors import MissingObjects
 from app.repositories.git_progress import Progress
 
 GIT_DIRS = ".git-dirs"
+ACCOUNTED = "refs/mao/published/head"
+"""The commit of ours up to which all is published: each commit is at the remote, there or elsewhere."""
+FOLLOWED = "refs/mao/followed"
+"""The commit of the remote's branch on which ours was last seen to build, or to which it was last pushed."""
+SET_ASIDE = "refs/mao/set-aside/"
+"""Below it are the conflict branches as the remote was given them."""
 # Data are bytes: nothing that a repository says in .gitattributes may change them on the way in or out.
 _ATTRIBUTES = "* -text -ident -filter -working-tree-encoding\n"
 PINNED = "mao.commit"
@@ -184,10 +190,11 @@ class Repository:
         return len(self.run("status", *options).items)
 
     def unpushed(self) -> int:
-        """Count the commits on our branches that the remote does not have, those of failed runs aside."""
+        """Count the commits on our branches that the remote was not given, those of failed runs aside."""
         mine = ("HEAD",) if self.head() else ()
         ours = (*mine, "--exclude=quarantine/*", "--branches")
-        return int(self.run("rev-list", "--count", *ours, "--not", "--remotes=origin").text)
+        given = ("--remotes=origin", "--glob=refs/mao/published/*", f"--glob={SET_ASIDE}*")
+        return int(self.run("rev-list", "--count", *ours, "--not", *given).text)
 
     def check_tree(self) -> None:
         """Make sure that git can be let loose on the work tree, and put its ``.git`` file right.

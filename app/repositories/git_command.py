@@ -96,9 +96,10 @@ class GitCommand:
             stdout, stderr = self._followed(process, conditions)
         finally:
             _end(process)
+        complaints = stderr.decode("utf-8", "replace")
         if process.returncode not in conditions.accepted:
-            raise self._failure(stderr.decode("utf-8", "replace"), conditions)
-        return GitOutput(process.returncode, stdout)
+            raise self.failure(complaints, conditions)
+        return GitOutput(process.returncode, stdout, complaints)
 
     @contextmanager
     def opened(self, arguments: Sequence[str], conditions: Conditions) -> Iterator[GitStream]:
@@ -113,13 +114,18 @@ class GitCommand:
                 stream.end_input()
             _end(process)
 
-    def _failure(self, stderr: str, conditions: Conditions) -> MaoError:
-        if is_too_large(stderr):
+    def failure(self, complaints: str, conditions: Conditions) -> MaoError:
+        """Give the error for a command that failed with these complaints."""
+        if is_too_large(complaints):
             return too_large(conditions.remote, self._settings.max_bytes)
+        return translated(complaints, conditions.remote, self.private_texts(conditions))
+
+    def private_texts(self, conditions: Conditions) -> list[str]:
+        """Give what git may have printed and nobody is to read: our folders and, of a remote, the secrets for it."""
         private = [str(path) for path in (*conditions.watched, self._home, *self._home.parents[:2])]
         # A server knows what it was sent, and could repeat it.
         secrets = secrets_of(self._settings) if conditions.remote else []
-        return translated(stderr, conditions.remote, [*secrets, *private])
+        return [*secrets, *private]
 
     def _started(
         self, arguments: Sequence[str], conditions: Conditions, stdin: int | None = None
