@@ -57,7 +57,8 @@ def search(
     since: str | None,
     until: str | None,
     digest: str | None,
-    commit: str | None,
+    input_commit: str | None,
+    output_commit: str | None,
 ) -> Json:
     """Build what runs are searched by; ``since`` and ``until`` are instants, or lengths of time before now.
 
@@ -76,7 +77,8 @@ def search(
             "definedFrom": parse_past(since, "--since") if since else None,
             "definedTo": parse_past(until, "--until") if until else None,
             "imageDigest": digest,
-            "outputCommit": commit,
+            "inputCommit": input_commit,
+            "outputCommit": output_commit,
         }
     )
 

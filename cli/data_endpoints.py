@@ -33,6 +33,14 @@ class DataEndpoints:
 
     # What became of a run's data.
 
+    def get_passport(self, run_id: int) -> Json:
+        """Give a run's passport."""
+        return self._client.get(f"/api/runs/{run_id}/passport").json
+
+    def get_crate(self, run_id: int) -> Json:
+        """Give a run's passport as an RO-Crate."""
+        return self._client.get(f"/api/runs/{run_id}/passport", {"format": "ro-crate"}).json
+
     def verify_run(self, run_id: int, replay_id: int | None) -> Answer:
         """Ask what became of the files that a run wrote; the agent may be at work on the answer (202)."""
         return self._client.get(f"/api/runs/{run_id}/verification", {"replay": replay_id})

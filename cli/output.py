@@ -45,7 +45,7 @@ class Printer:
         """
         match self.form:
             case Format.TABLE:
-                rows = [[_cell(item.get(key)) for key in columns] for item in items]
+                rows = [[cell(item.get(key)) for key in columns] for item in items]
                 self._table(rows, list(columns.values()))
             case Format.CSV:
                 self._csv(items, list(columns))
@@ -58,7 +58,7 @@ class Printer:
         """Print one thing; the table has a line for each key that has a value."""
         match self.form:
             case Format.TABLE:
-                self._table([[key, _cell(value)] for key, value in item.items() if value not in (None, "", [], {})])
+                self._table([[key, cell(value)] for key, value in item.items() if value not in (None, "", [], {})])
             case Format.CSV:
                 self._csv([item], list(item))
             case Format.NDJSON:
@@ -96,7 +96,7 @@ class Printer:
         self._stream.write(f"{json.dumps(value, indent=2)}\n")
 
 
-def _cell(value: object) -> str:
+def cell(value: object) -> str:
     """Give a value as one line for people; instants become ``2026-11-22 03:00 UTC``."""
     match value:
         case None:
@@ -107,9 +107,9 @@ def _cell(value: object) -> str:
             at = parse_instant(value)
             return show_instant(at) if at else clean_line(value)
         case list():
-            return ", ".join(map(_cell, value))
+            return ", ".join(map(cell, value))
         case dict():
-            shown = {clean_line(str(key)): _cell(inner) for key, inner in value.items() if inner is not None}
+            shown = {clean_line(str(key)): cell(inner) for key, inner in value.items() if inner is not None}
             return ", ".join(f"{key}={inner}" for key, inner in shown.items())
         case _:
             return str(value)

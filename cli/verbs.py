@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
 import click
 
+from cli.errors import WrongUse
 from cli.output import Format
 from cli.times import LENGTH_RULE, parse_length
 
 Function = Callable[..., Any]
+_DIGITS = re.compile(r"([^ ]*@)?(sha256:)?[0-9A-Fa-f]{7,64}")
 
 
 def noun(name: str, text: str) -> click.Group:
@@ -60,6 +63,20 @@ def _read_pairs(_context: click.Context, _parameter: click.Parameter, values: tu
             raise click.BadParameter(f"'{value}' is not of the form K=V.")
         pairs[key] = rest
     return pairs
+
+
+def _read_digits(_context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+    if value is not None and not _DIGITS.fullmatch(value):
+        raise WrongUse(
+            f"'{value}' for {parameter.opts[0]} is not a commit or digest; "
+            "it takes hexadecimal digits, at least the first 7."
+        )
+    return value
+
+
+def digits_option(*names: str, text: str) -> Callable[[Function], Function]:
+    """Make an option that takes a commit or digest, or its first digits."""
+    return click.option(*names, metavar="DIGITS", callback=_read_digits, help=text)
 
 
 def length_option(name: str, variable: str, text: str) -> Callable[[Function], Function]:

@@ -14,6 +14,7 @@ from cli.exits import Exit
 from cli.session import Session
 from cli.streaming import collect_output, stream_output
 from cli.verbs import (
+    digits_option,
     fail_on_spike_option,
     limit_option,
     live_option,
@@ -54,6 +55,7 @@ ATTEMPT_COLUMNS = {
     "list",
     "run list --tool spike --status FAILED",
     "run list --since 7d --state FAILED --state IN_DOUBT --label team=archive",
+    "run list --output-commit 9d97b71",
     "run list --limit 1000 -o csv",
 )
 @click.option("--tool", help="Only runs of this tool.")
@@ -66,15 +68,19 @@ ATTEMPT_COLUMNS = {
 @click.option("--text", help="Only runs with these words in their description; the last may be a beginning.")
 @click.option("--since", metavar="WHEN", help="Only runs since this instant, or in so long a time (7d).")
 @click.option("--until", metavar="WHEN", help="Only runs before this instant, or older than so long.")
-@click.option("--digest", help="Only runs with the image of this digest.")
-@click.option("--commit", help="Only the run whose data this commit holds.")
+@digits_option("--image", "--digest", "digest", text="Only runs with the image of this digest.")
+@digits_option("--input-commit", text="Only runs that found the data of this commit.")
+@digits_option(
+    "--output-commit", "--commit", "output_commit", text="Only the run whose data this commit holds, or held once."
+)
 @limit_option
 def list_runs(
     session: Session, limit: int, tool: str | None, status: str | None, owner: str | None, job: str | None, **more: Any
 ) -> None:
     """List runs, the newest first.
 
-    Of the options, all that are given must hold. From --state on, they need a token that may search.
+    Of the options, all that are given must hold. From --state on, they need a token that may search. Of a digest or
+    commit the first 7 digits are enough.
     """
     if not any(more.values()):
         listing = session.server.list_runs(limit, tool=tool, status=status, owner=owner, job=job)
