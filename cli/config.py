@@ -27,6 +27,12 @@ class Options:
     token_file: str | None = None
     config: str | None = None
 
+    @property
+    def words(self) -> list[str]:
+        """The options as they are written on a command line."""
+        named = {"--url": self.url, "--token-file": self.token_file, "--config": self.config}
+        return [f"{name}={value}" for name, value in named.items() if value is not None]
+
 
 @dataclass(frozen=True)
 class Connection:

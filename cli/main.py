@@ -34,6 +34,8 @@ from cli.commands.tool import tool
 from cli.config import Options
 from cli.errors import Bug, CliError, Interrupted, WrongUse
 from cli.exits import Exit
+from cli.launcher.menu import Outside, launch
+from cli.prompts import is_somebody_there
 from cli.session import Connect, Session
 
 
@@ -51,15 +53,17 @@ class _Root(click.Group):
         return result
 
 
-@click.group(cls=_Root, epilog="\b\nExample:\n  maoctl tool get --help")
+@click.group(cls=_Root, invoke_without_command=True, epilog="\b\nExample:\n  maoctl tool get --help")
 @click.version_option(__version__, prog_name="maoctl", message="%(prog)s %(version)s")
 @click.option("--url", help="The server, as in http://127.0.0.1:8080.")
 @click.option("--token-file", metavar="FILE", help="A file that holds the token.")
 @click.option("--config", metavar="FILE", help="A connection file (maoctl.ini) to use instead of the one found.")
 @click.option("--debug", is_flag=True, help="Show the trace of an error.")
 @click.pass_context
-def root(context: click.Context, url: str | None, token_file: str | None, config: str | None, debug: bool) -> None:
-    """Run data-collecting tools on a MAO server: a noun, then a verb.
+def root(
+    context: click.Context, url: str | None, token_file: str | None, config: str | None, debug: bool
+) -> Exit | None:
+    """Run data-collecting tools on a MAO server: a noun, then a verb. Alone, at a terminal, it shows a menu.
 
     The connection comes from these options, else from MAO_URL, MAO_TOKEN and MAO_TOKEN_FILE, else from the file
     maoctl.ini that `mao up` writes. There is no option for the token itself, because every user of the machine can
@@ -70,6 +74,23 @@ def root(context: click.Context, url: str | None, token_file: str | None, config
     """
     context.obj.options = Options(url, token_file, config)
     context.obj.is_debug = debug
+    return _without_command(context, context.obj) if context.invoked_subcommand is None else None
+
+
+def _without_command(context: click.Context, session: Session) -> Exit:
+    """Show the launcher to somebody at a terminal; its commands come back here with the options that we were given."""
+    given = session.options.words + (["--debug"] if session.is_debug else [])
+    if not is_somebody_there():
+        raise click.UsageError("Missing command.", context) if given else click.exceptions.NoArgsIsHelpError(context)
+    launch(
+        Outside(
+            server=lambda: session.server,
+            call=lambda words: main(words, session.connect),
+            report=lambda error: _report(error, session),
+            options=given,
+        )
+    )
+    return Exit.DONE
 
 
 for noun_group in (tool, dataset, run, job, token, lock, notification, audit):

@@ -68,27 +68,43 @@ def confirm(question: str) -> bool:
 
 
 def choose(question: str, choices: Sequence[Choice]) -> str:
-    """Let the user choose and give the value; Enter takes the first.
-
-    A number takes the choice that has it, ``q`` leaves, and anything else narrows the list down to what holds it. What
-    is all of a choice's value takes that one.
+    """Let the user choose as ``pick`` does, and give the value; Enter takes the first.
 
     Raises:
         StepLeft: ``q`` or Ctrl-C.
         EOFError: Ctrl-D, or the input is over.
     """
+    chosen = pick(f"{question} (Enter: {choices[0].value}, q: leave)", choices, choices[0].value)
+    if chosen is None:
+        raise StepLeft
+    return chosen
+
+
+def pick(question: str, choices: Sequence[Choice], default: str | None = None) -> str | None:
+    """Let the user choose and give the value, None for ``q``; Enter takes the default where there is one.
+
+    A number takes the choice that has it, and the whole of a value takes that one. Anything else narrows the list down
+    to what holds it; where that is one, it is taken.
+
+    Raises:
+        StepLeft: Ctrl-C.
+        EOFError: Ctrl-D, or the input is over.
+    """
     left = list(choices)
+    # Values that are numbers, as those of runs, are what is typed; places in a list would only be mistaken for them.
+    has_places = not all(choice.value.isdecimal() for choice in choices)
     while True:
-        _show(left)
-        answer = ask(f"{question} (Enter: {left[0].value}, q: leave)")
-        if answer.lower() == "q":
-            raise StepLeft
-        if not answer:
-            return left[0].value
-        exact = [choice.value for choice in choices if choice.value == answer]
-        if exact or (numbered := _numbered(left, answer)):
-            return exact[0] if exact else str(numbered)
-        found = [choice for choice in choices if answer.lower() in choice.text.lower()]
+        _show(left, has_places)
+        answer = ask(question).lower()
+        if answer == "q":
+            return None
+        if not answer and default is not None:
+            # What was narrowed down begins with another choice.
+            return default if len(left) == len(choices) else left[0].value
+        taken = _exact(choices, answer) or (_numbered(left, answer) if has_places else None)
+        if taken is not None:
+            return taken
+        found = [choice for choice in choices if answer in choice.text.lower()]
         if len(found) == 1:
             return found[0].value
         if not found:
@@ -96,13 +112,18 @@ def choose(question: str, choices: Sequence[Choice]) -> str:
         left = found or list(choices)
 
 
+def _exact(choices: Sequence[Choice], answer: str) -> str | None:
+    return next((choice.value for choice in choices if choice.value.lower() == answer), None)
+
+
 def _numbered(choices: Sequence[Choice], answer: str) -> str | None:
     number = int(answer) if answer.isascii() and answer.isdecimal() and len(answer) < len("1000000") else 0
     return choices[number - 1].value if 0 < number <= len(choices) else None
 
 
-def _show(choices: Sequence[Choice]) -> None:
+def _show(choices: Sequence[Choice], has_places: bool) -> None:
     for number, choice in enumerate(choices[:SHOWN], 1):
-        click.echo(f"  {number:>2}  {clean_line(choice.text)}", err=True)
+        place = f"{number:>2}  " if has_places else ""
+        click.echo(f"  {place}{clean_line(choice.text)}", err=True)
     if len(choices) > SHOWN:
         click.echo(f"      ... and {len(choices) - SHOWN} more; type a part of the name", err=True)

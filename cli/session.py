@@ -21,7 +21,7 @@ class Session:
     """One call of ``maoctl``. Configuration is read, and the client made, when a command first needs them."""
 
     def __init__(self, connect: Connect) -> None:
-        self._connect = connect
+        self.connect = connect
         self.options = Options()
         self.is_debug = False
         self.printer = Printer(sys.stdout)
@@ -34,7 +34,7 @@ class Session:
     @cached_property
     def anonymous(self) -> Server:
         """The server, also where no token is known."""
-        return Server(self._connect(self.connection))
+        return Server(self.connect(self.connection))
 
     @property
     def server(self) -> Server:

@@ -1,0 +1,1 @@
+"""The launcher: a menu for those who sit at a terminal and do not know the commands yet."""
