@@ -21,7 +21,7 @@ _PATIENCE_SECONDS = 7.0
 _FIRST_PAUSE_SECONDS = 0.02
 _LONGEST_PAUSE_SECONDS = 0.5
 _REFUSED_BEFORE = timedelta(seconds=3)
-_FLEETING = timedelta(seconds=10)
+_FLEETING = timedelta(seconds=2)
 
 
 class QuestionService:
