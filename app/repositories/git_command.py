@@ -139,15 +139,16 @@ class GitCommand:
         access = access_to(conditions.remote, self._settings) if conditions.remote else None
         variables = {**environment(self._settings, self._home, access), **conditions.environment}
         command = [*self._limited(), "/usr/bin/env", "-i", *(f"{key}={value}" for key, value in variables.items())]
-        handle = GitPython().execute(
-            [*command, "git", "-C", str(self._home), *arguments],
-            istream=stdin,
-            as_process=True,
-            start_new_session=True,
-            pass_fds=tuple(conditions.descriptors),
-            # Python ignores SIGXFSZ, and so does git then: it says what happened instead of dying without a word.
-            restore_signals=False,
-        )
+        with _as_file(conditions.given) as given:
+            handle = GitPython().execute(
+                [*command, "git", "-C", str(self._home), *arguments],
+                istream=given or stdin,
+                as_process=True,
+                start_new_session=True,
+                pass_fds=tuple(conditions.descriptors),
+                # Python ignores SIGXFSZ, and so does git then: it says what happened instead of dying without a word.
+                restore_signals=False,
+            )
         process = handle.proc
         if process is None:
             raise BackendFailed("Git could not be started.")
