@@ -82,7 +82,7 @@ def _action(passport: Mapping[str, Any]) -> Entity:
         "object": [_to(entity["@id"]) for entity in _objects(passport)],
         "result": [_to(entity["@id"]) for entity in _results(passport)],
         "environment": [_to(entity["@id"]) for entity in _environment(passport)],
-        "actionStatus": _to(f"http://schema.org/{status}"),
+        "actionStatus": f"http://schema.org/{status}",
         "error": _error(passport) if status == "FailedActionStatus" else None,
     }
 
