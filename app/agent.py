@@ -28,6 +28,7 @@ from app.services.file_mounts import remove_stray_files
 from app.services.hygiene import sweep
 from app.services.lock_keeping import LockKeeper, hear_of_freed_locks
 from app.services.secrets import sweep_secrets
+from app.services.snapshot_indexing import SnapshotIndexer
 from app.services.terms import LeaderWatch, Life, begin_term, fence_of
 from app.services.wakeups import Office
 from app.services.zone_rules import apply_zone_rules
@@ -140,6 +141,7 @@ def _ticks(context: AgentContext, dispatcher: Dispatcher) -> list[Tick]:
         Tick("mao.notifications", 2.0, lambda: deliver(context)),
         Tick(PLANS, 2.0, dispatcher.plan),
         Tick(CLONES, 5.0, lambda: work_on_clones(context)),
+        Tick("mao.snapshots", 2.0, SnapshotIndexer(context).work),
         Tick(QUESTIONS, 2.0, Answering(context, ANSWERERS).work),
     ]
 

@@ -37,6 +37,7 @@ from app.services.retention import RetentionService
 from app.services.run_changes import RunChangeService
 from app.services.run_files import FileService
 from app.services.runs import RunService
+from app.services.snapshots import SnapshotService
 from app.services.submitting import SubmitService
 from app.services.tokens import TokenService
 from app.services.tools import ToolService
@@ -61,6 +62,7 @@ class Services:
     tools: ToolService
     datasets: DatasetService
     clones: CloneService
+    snapshots: SnapshotService
     index: IndexService
     runs: RunService
     submissions: SubmitService
@@ -114,6 +116,7 @@ def build(settings: Settings) -> Services:
         tools=ToolService(registry, settings.node, allow_local),
         datasets=DatasetService(registry, settings.node, allow_local, clones.check_no_snapshot),
         clones=clones,
+        snapshots=SnapshotService(database),
         index=IndexService(Index(kv), registry, database, allow_local=allow_local),
         runs=RunService(database, changes),
         submissions=SubmitService(database, planner),

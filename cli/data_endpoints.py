@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from cli.addresses import segment
 from cli.client import Answer, Client, Json
+from cli.pages import Listing, first_items
 
 
 class DataEndpoints:
@@ -30,6 +31,23 @@ class DataEndpoints:
     def retrieve(self, place: tuple[str, str, str, str], body: Json) -> Json:
         """Ask for a clone at the commit of the snapshot at ``place``: hub, date, operator and data set."""
         return self._client.send("POST", f"/api/index/{'/'.join(map(segment, place))}/clone", body=body).json
+
+    # What each commit brought.
+
+    def list_snapshots(self, name: str, limit: int, query: Json) -> tuple[Listing, bool]:
+        """List snapshots, the newest first, and tell whether the server knows them all.
+
+        ``query`` may hold since, until and run.
+        """
+        is_complete = True
+
+        def fetch(page: Json) -> Json:
+            nonlocal is_complete
+            answer = self._client.get(f"/api/datasets/{segment(name)}/snapshots", {**query, **page}).json
+            is_complete = is_complete and bool(answer.get("isComplete"))
+            return answer
+
+        return first_items(fetch, limit), is_complete
 
     # What became of a run's data.
 

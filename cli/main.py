@@ -14,6 +14,7 @@ from cli import __version__
 from cli.client import Client
 from cli.commands import (  # noqa: F401 - importing them adds their verbs
     dataset_retrieve,
+    dataset_snapshots,
     run_changes,
     run_files,
     run_passport,

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from app.services.run_changes import RunChangeService
     from app.services.run_files import FileService
     from app.services.runs import RunService
+    from app.services.snapshots import SnapshotService
     from app.services.submitting import SubmitService
     from app.services.tokens import TokenService
     from app.services.tools import ToolService
@@ -46,6 +47,9 @@ class Services(Protocol):
 
     @property
     def clones(self) -> CloneService: ...  # noqa: D102
+
+    @property
+    def snapshots(self) -> SnapshotService: ...  # noqa: D102
 
     @property
     def index(self) -> IndexService: ...  # noqa: D102

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import date, datetime
 
 from sqlalchemy import BigInteger, ForeignKey, Index
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.models.base import Base
+
+Place = tuple[int, str]
+"""Where a snapshot stands in the list of its clone: position and label."""
 
 
 class Snapshot(Base):
@@ -39,3 +43,11 @@ class Snapshot(Base):
     tool: Mapped[str | None]
     image: Mapped[str | None]
     control_metric: Mapped[float | None]
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A snapshot, and how the data were judged where a run of this node brought them and its record is there."""
+
+    snapshot: Snapshot
+    verdict: str | None

@@ -13,13 +13,10 @@ from sqlalchemy.orm import Session
 
 from app.models.clone import Clone, CloneState
 from app.models.run import Run
-from app.models.snapshot import Snapshot
+from app.models.snapshot import Listed, Place, Snapshot
 
 _PER_STATEMENT = 1000
 _NEWEST_FIRST = (Snapshot.position.desc(), Snapshot.label.desc())
-
-Place = tuple[int, str]
-"""Where a snapshot stands in the list of its clone: position and label."""
 
 
 class Wanted(NamedTuple):
@@ -39,14 +36,6 @@ class SnapshotFilter:
 
 
 EVERY = SnapshotFilter()
-
-
-@dataclass(frozen=True)
-class Listed:
-    """A snapshot, and how the data were judged where a run of this node brought them and its record is there."""
-
-    snapshot: Snapshot
-    verdict: str | None
 
 
 class SnapshotRepository:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
 
 from app.errors import NotFound, StillWorking, nearest
 from app.models.clone import Clone, CloneState
-from app.models.snapshot import Snapshot
+from app.models.snapshot import Listed, Place, Snapshot
 from app.repositories.clones import CloneRepository
 from app.repositories.database import Database, Session
-from app.repositories.snapshots import EVERY, Listed, Place, SnapshotFilter, SnapshotRepository
+from app.repositories.snapshots import SnapshotFilter, SnapshotRepository
 from app.services.snapshot_references import Reference, missing, parse
 
+EVERY: Mapping[str, Any] = MappingProxyType({})
 _KNOWN_CLONES = 1000
 
 
@@ -22,16 +25,18 @@ class SnapshotService:
         self._database = database
 
     def list(
-        self, name: str, wanted: SnapshotFilter = EVERY, *, after: Place | None = None, limit: int = 100
+        self, name: str, wanted: Mapping[str, Any] = EVERY, after: Place | None = None, limit: int = 100
     ) -> Sequence[Listed]:
         """Give the snapshots of the clone ``name``, newest first, beginning behind the place ``after``.
+
+        ``wanted`` may hold the days ``since`` and ``until``, both included, and the number of a ``run``.
 
         Raises:
             NotFound: this node has no such clone.
         """
         with self._database.transaction() as session:
             _clone(session, name)
-            return SnapshotRepository(session).list(name, wanted, after=after, limit=limit)
+            return SnapshotRepository(session).list(name, SnapshotFilter(**wanted), after=after, limit=limit)
 
     def is_complete(self, name: str) -> bool:
         """Tell whether all snapshots up to the clone's present head are known.

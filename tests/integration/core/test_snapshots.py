@@ -14,7 +14,7 @@ from sqlalchemy import text
 from app.errors import DatabaseDown, NotFound
 from app.repositories.clones import CloneRepository
 from app.repositories.database import Session
-from app.repositories.snapshots import SnapshotFilter, SnapshotRepository
+from app.repositories.snapshots import SnapshotRepository
 from app.repositories.workdirs import Workdirs
 from app.services.agent_context import AgentContext
 from app.services.snapshot_indexing import SnapshotIndexer
@@ -59,7 +59,7 @@ class Library:
 
     def shown(self, **wanted: Any) -> list[tuple[str, str, int, int | None, int | None]]:
         """Subject, label, files, rows and bytes of all snapshots."""
-        listed = self.reader.list("data", SnapshotFilter(**wanted))
+        listed = self.reader.list("data", wanted)
         return [(s.subject, s.label, s.files, s.rows, s.bytes) for s in (entry.snapshot for entry in listed)]
 
     def table(self) -> list[Mapping[str, Any]]:
@@ -137,7 +137,7 @@ def test_a_run_of_this_node_is_linked_with_its_verdict_and_another_nodes_is_not(
     assert (oldest.snapshot.run_id, oldest.verdict, oldest.snapshot.control_metric) == (run, "spike", 900.0)
     assert (newest.snapshot.run_id, newest.verdict, newest.snapshot.control_metric) == (None, None, 901.5)
     assert (newest.snapshot.node, newest.snapshot.tool, newest.snapshot.image) == ("another", "spike", "sha256:2")
-    assert [entry.snapshot for entry in library.reader.list("data", SnapshotFilter(run=run))] == [oldest.snapshot]
+    assert [row[0] for row in library.shown(run=run)] == ["sync 2025-01-01"]
 
 
 def test_what_strangers_write_into_a_commit_does_no_harm(library: Library) -> None:

@@ -24,6 +24,7 @@ from app.services.why import Answer
 from .output_stubs import Outputs
 from .run_stubs import Files, Passports, Replays, RunChanges, Runs, Submissions, Verifications, Webhooks
 from .samples import NOON, Recorder
+from .snapshot_stubs import Snapshots
 
 NEPAL = timezone(timedelta(hours=5, minutes=45))
 SECRETS = {
@@ -299,6 +300,7 @@ def stub_services() -> SimpleNamespace:
         tools=Entries(a_tool(), a_tool("zeta")),
         datasets=Entries(Dataset("helm", "https://x/y")),
         clones=Clones(),
+        snapshots=Snapshots(),
         index=Index(),
         runs=Runs(),
         outputs=Outputs(),

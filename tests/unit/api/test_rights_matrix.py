@@ -36,6 +36,7 @@ RIGHTS: dict[str, frozenset[Permission] | None] = {
     "GET /api/datasets/<name>/clone": ANY_TOKEN,
     "POST /api/datasets/<name>/clone": frozenset({P.DATASET_WRITE}),
     "DELETE /api/datasets/<name>/clone": frozenset({P.DATASET_WRITE}),
+    "GET /api/datasets/<name>/snapshots": ANY_TOKEN,
     "GET /api/docs": PUBLIC,
     "GET /api/docs/<name>": PUBLIC,
     "GET /api/docs/start.js": PUBLIC,
