@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO
+from typing import IO, BinaryIO, cast
 
 from app.errors import BackendFailed, MaoError, RemoteDown
 from app.repositories.folders import disk_bytes
@@ -186,7 +186,7 @@ class GitCommand:
 
 
 @contextmanager
-def _as_file(given: bytes) -> Iterator[IO[bytes] | None]:
+def _as_file(given: bytes) -> Iterator[BinaryIO | None]:
     """Give a file with these bytes, which a command reads at its own pace; None where there are none."""
     if not given:
         yield None
@@ -194,7 +194,7 @@ def _as_file(given: bytes) -> Iterator[IO[bytes] | None]:
     with tempfile.TemporaryFile() as file:
         file.write(given)
         file.seek(0)
-        yield file
+        yield cast("BinaryIO", file)
 
 
 def _read_all(streams: Mapping[IO[bytes], Callable[[bytes], None]], check: Callable[[], None]) -> None:
