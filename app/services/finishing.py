@@ -128,7 +128,7 @@ def _publish(context: AgentContext, run: Run) -> str | None:
 def set_aside(context: AgentContext, run: Run, settled: Settlement) -> None:
     """Move the files of a run that is not good out of the data; where that fails, note that it is still to be done."""
     replay = plan_of(run)
-    if replay is not None and replay.clone and context.workdirs.exists(replay.clone):
+    if replay is not None and replay.clone:
         context.workdirs.drop_replay(replay.clone, run.id)
     if run.clone is None or run.baseline_tree is None:
         return
