@@ -104,6 +104,9 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             self._forget(next(iter(self._leaving)))
 
     def _collect(self, connection: _Connection, client: socket.socket) -> None:
+        # It may have had to go for one that came in the same round of the main loop.
+        if connection not in self._arriving:
+            return
         try:
             data = client.recv(READ_AHEAD_BYTES)
         except BlockingIOError:
@@ -139,6 +142,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         return connection
 
     def _drain(self, connection: _Connection, client: socket.socket) -> None:
+        if connection not in self._leaving:
+            return
         with suppress(BlockingIOError):
             try:
                 is_over = not client.recv(READ_AHEAD_BYTES)

@@ -14,6 +14,7 @@ from tests.integration.outages.site import BOUND_SECONDS, Site
 CLIENTS = 100
 """Three times the threads that the API has."""
 
+WHOLE = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
 HALVES = {
     "nothing at all": b"",
     "half of the first line": b"GET /heal",
@@ -23,7 +24,7 @@ HALVES = {
     "half of a body in chunks": b"POST /api/tools HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{",
     "a body that waits to be asked for": b"POST /api/tools HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n"
     b"Expect: 100-continue\r\n\r\n",
-    "a whole request without ever closing": b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    "a whole request without ever closing": WHOLE,
 }
 
 
@@ -45,7 +46,7 @@ def test_a_crowd_that_says_half_of_something_holds_up_nobody(site: Site, connect
 
 def test_a_request_that_comes_in_drops_is_answered(site: Site, connections: ExitStack) -> None:
     client = begin(site, connections, b"")
-    for byte in b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n":
+    for byte in WHOLE:
         client.send(bytes([byte]))
     assert read_all(client).startswith(b"HTTP/1.1 200")
 
@@ -57,11 +58,28 @@ def test_a_body_that_waits_to_be_asked_for_is_asked_for(site: Site, connections:
     assert b"HTTP/1.1 4" in read_all(client)
 
 
-def test_who_never_finishes_is_told_and_let_go(site: Site, connections: ExitStack) -> None:
-    client = begin(site, connections, HALVES["half of the headers"])
-    assert read_all(client).startswith(b"HTTP/1.1 408")
+@pytest.fixture(scope="module")
+def last_words(site: Site) -> dict[str, bytes]:
+    """What those are told who begin a request and never finish it; they all wait at the same time."""
+    head = b"POST /api/tools HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\nX-Api-Token: %s\r\n"
+    beginnings = {
+        "headers": HALVES["half of the headers"],
+        "large body": head % site.token.encode() + b"Content-Length: 200000\r\n\r\n" + b" " * 100_000,
+    }
+    with ExitStack() as held:
+        clients = {name: begin(site, held, beginning) for name, beginning in beginnings.items()}
+        return {name: read_all(client) for name, client in clients.items()}
 
 
+def test_who_never_finishes_is_told_and_let_go(last_words: dict[str, bytes]) -> None:
+    assert last_words["headers"].startswith(b"HTTP/1.1 408")
+
+
+def test_a_large_body_that_stops_is_refused_and_holds_no_thread(last_words: dict[str, bytes]) -> None:
+    assert last_words["large body"].startswith(b"HTTP/1.1 400")
+
+
+@pytest.mark.long
 def test_who_reads_nothing_of_a_long_answer_loses_it_and_frees_the_thread(site: Site, connections: ExitStack) -> None:
     store_a_long_output(site, run_id=1)
     ask = f"GET /api/runs/1/output.txt HTTP/1.1\r\nHost: h\r\nX-Api-Token: {site.token}\r\n\r\n".encode()
@@ -70,13 +88,6 @@ def test_who_reads_nothing_of_a_long_answer_loses_it_and_frees_the_thread(site: 
     answer = site.timed("GET", "/healthz")
     print(f"a crowd that does not read: {answer.status} after {answer.seconds:.1f} s")
     assert answer.status == 200
-
-
-def test_a_large_body_that_stops_is_refused_and_holds_no_thread(site: Site, connections: ExitStack) -> None:
-    token = site.token.encode()
-    head = b"POST /api/tools HTTP/1.1\r\nHost: h\r\nX-Api-Token: " + token + b"\r\nContent-Type: application/json\r\n"
-    client = begin(site, connections, head + b"Content-Length: 200000\r\n\r\n" + b" " * 100_000)
-    assert read_all(client).startswith(b"HTTP/1.1 400")
 
 
 def store_a_long_output(site: Site, run_id: int) -> None:
