@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import text
 
 from app.errors import DatabaseDown, NotFound
+from app.models.snapshot import Listed
 from app.repositories.clones import CloneRepository
 from app.repositories.database import Session
 from app.repositories.snapshots import SnapshotRepository
@@ -162,7 +163,8 @@ def test_pages_go_through_commits_and_labels_without_a_gap(library: Library) -> 
     dated = {f"spike-2019-09-{day:02}.csv": "x\n" for day in range(1, 8)}
     library.grow(*_overwritten(range(1, 6)), Step(dated, "import"), *_overwritten(range(6, 9)))
     everything = library.reader.list("data")
-    paged, after = [], None
+    paged: list[Listed] = []
+    after = None
     while page := library.reader.list("data", after=after, limit=4):
         paged += page
         after = (page[-1].snapshot.position, page[-1].snapshot.label)
