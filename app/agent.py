@@ -26,6 +26,7 @@ from app.services.delivery import deliver, listen
 from app.services.dispatching import Dispatcher
 from app.services.file_mounts import remove_stray_files
 from app.services.hygiene import sweep
+from app.services.installations_work import work_on_installations
 from app.services.lock_keeping import LockKeeper, hear_of_freed_locks
 from app.services.secrets import sweep_secrets
 from app.services.snapshot_indexing import SnapshotIndexer
@@ -38,6 +39,7 @@ from app.wiring import AgentParts, equip
 log = logging.getLogger(__name__)
 EXIT_CLOCK_DEAD = 70
 CLONES = "mao.clones"
+INSTALLATIONS = "mao.installations"
 LOCKS = "mao.locks"
 PLANS = "mao.plans"
 QUESTIONS = "mao.questions"
@@ -141,6 +143,7 @@ def _ticks(context: AgentContext, dispatcher: Dispatcher) -> list[Tick]:
         Tick("mao.notifications", 2.0, lambda: deliver(context)),
         Tick(PLANS, 2.0, dispatcher.plan),
         Tick(CLONES, 5.0, lambda: work_on_clones(context)),
+        Tick(INSTALLATIONS, 5.0, lambda: work_on_installations(context)),
         Tick("mao.snapshots", 2.0, SnapshotIndexer(context).work),
         Tick(QUESTIONS, 2.0, Answering(context, ANSWERERS).work),
     ]
@@ -164,6 +167,8 @@ def _serve(dispatcher: Dispatcher, keeper: LockKeeper, clock: Clock, office: Off
             clock.look_again()
         if told.has_clones:
             clock.do_now(CLONES)
+        if told.has_installations:
+            clock.do_now(INSTALLATIONS)
         if told.has_questions:
             clock.do_now(QUESTIONS)
         if time.monotonic() - tended_at >= _WAKE_SECONDS:

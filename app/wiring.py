@@ -23,6 +23,7 @@ from app.services.figures import FigureService
 from app.services.firing import FiringService
 from app.services.health import HealthService
 from app.services.index import IndexService
+from app.services.installations import InstallationService
 from app.services.jobs import JobService
 from app.services.lock_renewal import LeaseRenewer
 from app.services.locks import LockService
@@ -82,6 +83,7 @@ class Services:
     audit: AuditService
     refusals: RefusalService
     questions: QuestionService
+    installations: InstallationService
     close: Callable[[], None]
     """Ends the listening thread and closes the connections to PostgreSQL that nobody uses."""
 
@@ -109,6 +111,7 @@ def build(settings: Settings) -> Services:
     planner = Planner(registry, _backends(settings))
     allow_local = settings.git.allow_local
     clones = CloneService(database)
+    questions = QuestionService(database)
     files = FileService(database, FileStore(settings.working_environment.filesdir))
     changes = RunChanges(database.url, most_waiting=max(settings.api.threads - _FREE_THREADS, 1))
     return Services(
@@ -135,7 +138,8 @@ def build(settings: Settings) -> Services:
         health=HealthService(database.ping, kv.ping, lambda: _agent(database)),
         audit=AuditService(database),
         refusals=RefusalService(database, settings.limits.refusals_per_minute),
-        questions=QuestionService(database),
+        questions=questions,
+        installations=InstallationService(database, registry, questions, _backends(settings), allow_local),
         close=partial(_close, changes, database),
     )
 

@@ -13,6 +13,7 @@ from app.models.event import RunEvent
 from app.models.file import RunFile
 from app.models.idempotency import IdempotencyKey
 from app.models.image import Image
+from app.models.installation import Installation
 from app.models.job import Job
 from app.models.notification import Notification
 from app.models.output import OutputChunk
@@ -28,6 +29,7 @@ TABLES = (
     Clone,
     IdempotencyKey,
     Image,
+    Installation,
     Job,
     Notification,
     OutputChunk,

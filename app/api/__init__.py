@@ -19,6 +19,7 @@ from app.api import (
     guard,
     health,
     index,
+    installations,
     jobs,
     locks,
     metrics,
@@ -37,6 +38,7 @@ from app.api import (
 
 BLUEPRINTS = (
     tools.blueprint,
+    installations.blueprint,
     runs.blueprint,
     run_changes.blueprint,
     passports.blueprint,

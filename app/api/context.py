@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from app.services.figures import FigureService
     from app.services.health import HealthService
     from app.services.index import IndexService
+    from app.services.installations import InstallationService
     from app.services.jobs import JobService
     from app.services.locks import LockService
     from app.services.notifications import NotificationService
@@ -92,6 +93,9 @@ class Services(Protocol):
 
     @property
     def health(self) -> HealthService: ...  # noqa: D102
+
+    @property
+    def installations(self) -> InstallationService: ...  # noqa: D102
 
     @property
     def audit(self) -> AuditService: ...  # noqa: D102

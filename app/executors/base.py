@@ -44,6 +44,26 @@ class Limits:
     timeout_seconds: int
 
 
+INSTALLER_ATTEMPT = 0
+"""Belongs to no run: those count their attempts from 1."""
+
+
+@dataclass(frozen=True)
+class Code:
+    """The code of an installed definition tool, of which a script is run.
+
+    ``folder`` is the host folder of the code. ``data_place``, a path in it or empty, is where scripts expect the data.
+    ``environment_dir`` is the host folder of the tool's own Python, where it has one. Only an installer may write to
+    the code.
+    """
+
+    folder: str
+    commit: str
+    data_place: str = ""
+    environment_dir: str = ""
+    is_writable: bool = False
+
+
 @dataclass(frozen=True)
 class RunRequest:
     """Everything that a backend needs to know of one attempt of one run.
@@ -52,7 +72,9 @@ class RunRequest:
     ``prepare``; ``image_digest`` is what the record shows for it. ``command`` empty means the image's own.
     ``may_fetch`` says whether there is room for an image that is not here yet. ``files`` maps the name of each file
     that the tool reads to its place on this machine; ``secrets_dir`` is the folder whose files are its secrets.
-    ``is_image_new`` says that ``prepare`` brought an image which was not here before.
+    ``is_image_new`` says that ``prepare`` brought an image which was not here before. With ``code``, ``command``
+    holds an interpreter, the path of a script in that code, and its arguments. The attempt 0 belongs to no run: it is
+    an installer, and ``run_id`` is its number.
     """
 
     run_id: int
@@ -74,11 +96,18 @@ class RunRequest:
     image_digest: str | None = None
     may_fetch: bool = True
     is_image_new: bool = False
+    code: Code | None = None
 
     @property
     def container_name(self) -> str:
         """The name of this attempt, a function of the row alone."""
         return f"mao-{self.node}-{self.run_id}-{self.attempt}"
+
+
+def written_folder(request: RunRequest) -> str | None:
+    """Give the host folder that belongs to the user whom the work is done as, or None where there is none."""
+    is_installer = request.code is not None and request.code.is_writable
+    return request.code.folder if request.code is not None and is_installer else request.data_dir
 
 
 @dataclass(frozen=True)
@@ -102,6 +131,11 @@ class Leftover:
     attempt: int
     phase: Phase
     created_at: datetime
+
+    @property
+    def is_installer(self) -> bool:
+        """Whether it belongs to the installation with that number, and to no run."""
+        return self.attempt == INSTALLER_ATTEMPT
 
 
 @dataclass(frozen=True)

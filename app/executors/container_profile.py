@@ -8,7 +8,8 @@ legacy       root with the engine's default capabilities, for images that need t
 
 All three have limits on memory, processors and processes, an init process and no restart policy. None is ever
 privileged, shares a namespace with the host, gets a device, the engine's socket or a mount beside its data folder, the
-files that were uploaded to its run and its secrets, both read-only.
+files that were uploaded to its run, its secrets and the code of an installed tool, these three read-only. An installer
+has the code and nothing else, and may write to it.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from app.models.tool import Profile
 
 DATA_FOLDER = "/usr/src/app/data"
 FILES_FOLDER = "/usr/src/app/files"
+CODE_FOLDER = "/usr/src/app/tool"
 SECRETS_FOLDER = "/run/secrets"
 NOBODY = (65534, 65534)
 LABEL_INSTALLATION = "mao.installation"
@@ -66,6 +68,12 @@ def container_config(
     }
     if request.command:
         config["Cmd"] = list(request.command)
+    if request.code:
+        # The image's own program would be given ours as its arguments.
+        interpreter, script, *arguments = request.command
+        config |= {"Entrypoint": [interpreter, f"{CODE_FOLDER}/{script}"], "Cmd": arguments}
+        config["WorkingDir"] = CODE_FOLDER
+        config["Env"] += [f"MAO_DATA_DIR={DATA_FOLDER}"] if request.data_dir else []
     return config
 
 
@@ -140,7 +148,17 @@ def _log_config(log_bytes: int) -> dict[str, Any]:
 def _mounts(request: RunRequest, secrets: str | None) -> list[dict[str, Any]]:
     data = [_mount(request.data_dir, DATA_FOLDER, is_read_only=False)] if request.data_dir else []
     files = [_mount(path, f"{FILES_FOLDER}/{name}") for name, path in sorted(request.files.items())]
-    return [*data, *files, *([_mount(secrets, SECRETS_FOLDER)] if secrets else [])]
+    return [*_code_mounts(request), *data, *files, *([_mount(secrets, SECRETS_FOLDER)] if secrets else [])]
+
+
+def _code_mounts(request: RunRequest) -> list[dict[str, Any]]:
+    """Give the mount of the code, and one of the data where the script expects it."""
+    if request.code is None:
+        return []
+    code = _mount(request.code.folder, CODE_FOLDER, is_read_only=not request.code.is_writable)
+    if not (request.code.data_place and request.data_dir):
+        return [code]
+    return [code, _mount(request.data_dir, f"{CODE_FOLDER}/{request.code.data_place}", is_read_only=False)]
 
 
 def _mount(source: str, target: str, *, is_read_only: bool = True) -> dict[str, Any]:

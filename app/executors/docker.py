@@ -23,7 +23,7 @@ from urllib3.exceptions import HTTPError, ReadTimeoutError
 from app import settings
 from app.errors import BackendFailed, DockerDown, Invalid, StorageFull
 from app.executors import container_state, engine_memory, firewall, images, secret_folders
-from app.executors.base import Leftover, Observation, Phase, RunRequest, StopMode, StoredImage
+from app.executors.base import Leftover, Observation, Phase, RunRequest, StopMode, StoredImage, written_folder
 from app.executors.bridge import bridge_of, network_options
 from app.executors.container_profile import (
     LABEL_INSTALLATION,
@@ -105,7 +105,7 @@ class DockerExecutor:
 
     def create(self, request: RunRequest) -> str:
         """Create the container; where its name is taken by the very same attempt, give that container's id."""
-        owner = _owner_of(request.data_dir)
+        owner = _owner_of(written_folder(request))
         config = container_config(
             request,
             owner=owner,

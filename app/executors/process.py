@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from app.errors import BackendFailed, Unavailable
-from app.executors import process_files, process_folder, process_tree, secret_folders
-from app.executors.base import Leftover, Observation, Phase, RunRequest, StopMode, StoredImage
+from app.executors import process_code, process_files, process_folder, process_tree, secret_folders
+from app.executors.base import Leftover, Observation, Phase, RunRequest, StopMode, StoredImage, written_folder
 from app.models.run import Cause
 from app.models.tool import Profile
 
@@ -60,6 +60,10 @@ class ProcessExecutor:
         work = folder / process_folder.WORK
         work.mkdir(exist_ok=True)
         values["work_dir"] = request.data_dir or str(work)
+        if request.code:
+            begin = process_code.lay_out(process_code.view_of(self._folder, request.container_name), request)
+            values["work_dir"] = str(begin)
+            values["command"] = process_code.command_of(request.code, begin, request.command)
         values["env"] |= self._handed_over(request, values["user"])
         process_folder.claim(folder / process_folder.REQUEST, values)
         stored = process_folder.read(folder / process_folder.REQUEST) or {}
@@ -157,7 +161,8 @@ class ProcessExecutor:
     def remove(self, handle: str) -> None:
         """Kill what is left of the attempt and delete its folder."""
         self.stop(handle, StopMode.FORCE, 0)
-        for folder in (process_files.place_of(self._folder, handle), self._place(handle)):
+        beside = (process_files.place_of(self._folder, handle), process_code.view_of(self._folder, handle))
+        for folder in (*beside, self._place(handle)):
             if folder.exists():
                 shutil.rmtree(folder)
 
@@ -252,24 +257,37 @@ def _request_values(request: RunRequest) -> dict[str, Any]:
             hint="Run this tool on the docker backend, or leave its network and profile as they are by default.",
         )
     data = {"MAO_DATA_DIR": request.data_dir} if request.data_dir else {}
+    own = process_code.variables_of(request.code, _MINIMAL["PATH"]) if request.code else {}
     return {
         "installation": request.installation,
         "node": request.node,
         "run_id": request.run_id,
         "attempt": request.attempt,
         "command": list(request.command),
-        "env": {**_MINIMAL, **request.env, **data},
+        "env": {**_MINIMAL, **request.env, **data, **own},
         "memory_bytes": request.limits.memory_mb * _MEBIBYTE,
-        "user": _user_for(request.data_dir),
+        "most_processes": _most_processes(request),
+        "user": _user_for(written_folder(request)),
     }
 
 
-def _user_for(data_dir: str | None) -> list[int] | None:
+def _most_processes(request: RunRequest) -> int | None:
+    """Give how many processes the user may have; only installers are kept from more.
+
+    The kernel counts those of a user, not of a run, so whoever shares the user with others would be hit by them.
+    """
+    folder = written_folder(request)
+    if folder is None or request.code is None or not request.code.is_writable:
+        return None
+    return request.limits.pids + process_tree.threads_of(Path(folder).stat().st_uid)
+
+
+def _user_for(folder: str | None) -> list[int] | None:
     """Give user and group for the tool, or None where it stays the agent's: only root can change them."""
-    if data_dir is None:
+    if folder is None:
         return None
     try:
-        found = Path(data_dir).stat()
+        found = Path(folder).stat()
     except OSError as error:
         raise BackendFailed(
             f"The run's data folder cannot be used: {error.strerror}.", cause=Cause.DATA_UNAVAILABLE

@@ -85,13 +85,14 @@ def _start(request: dict[str, Any], output: Any) -> subprocess.Popen[bytes]:
         stdout=output,
         stderr=subprocess.STDOUT,
         process_group=0,
-        preexec_fn=lambda: _limit(request["memory_bytes"]),
+        preexec_fn=lambda: _limit(request["memory_bytes"], request.get("most_processes")),
         **owner,
     )
 
 
-def _limit(memory_bytes: int) -> None:
-    # The kernel counts processes by user, not by run, so a limit on them would hit the agent itself.
+def _limit(memory_bytes: int, most_processes: int | None) -> None:
+    if most_processes is not None:
+        resource.setrlimit(resource.RLIMIT_NPROC, (most_processes, most_processes))
     resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 

@@ -51,6 +51,17 @@ def descendants(pid: int) -> list[int]:
     return found
 
 
+def threads_of(user: int) -> int:
+    """Count the threads of a user's processes, as the kernel does for its limit on them."""
+    count = 0
+    for entry in _PROC.iterdir():
+        # It may end while we look.
+        with suppress(OSError):
+            if entry.name.isdigit() and entry.stat().st_uid == user:
+                count += len(os.listdir(entry / "task"))  # noqa: PTH208 - names are enough
+    return count
+
+
 def kill_below(pid: int) -> None:
     """Kill every process below ``pid``, but not itself."""
     for child in descendants(pid):

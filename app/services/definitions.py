@@ -12,6 +12,7 @@ from app.services.definitions_fields import (
     Need,
     Notes,
     Section,
+    Surroundings,
     close_to,
     is_empty,
     items,
@@ -30,7 +31,7 @@ _COMMAND_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 _PATH = re.compile(r"[A-Za-z0-9_.+@ -]+(/[A-Za-z0-9_.+@ -]+)*")
 
 
-def parse(data: bytes, file: str) -> Definition:
+def parse(data: bytes, file: str, surroundings: Surroundings | None = None) -> Definition:
     """Read a definition. ``file`` is the name by which messages call it.
 
     Raises:
@@ -40,7 +41,7 @@ def parse(data: bytes, file: str) -> Definition:
         root = read(data)
     except Unreadable as error:
         raise _invalid(file, [error.problem]) from error
-    notes = Notes()
+    notes = Notes(surroundings or Surroundings())
     found = _definition(root, notes)
     if found is None or notes.problems:
         raise _invalid(file, notes.problems)
@@ -66,7 +67,8 @@ def _definition(root: Node, notes: Notes) -> Definition | None:
     top = section(root, "", _TOP, notes)
     if top is None:
         return None
-    name = top.text("Name", _broken_name, need=Need.ALWAYS)
+    expected = notes.surroundings.name
+    name = top.text("Name", lambda text: _broken_name(text) or _other_name(text, expected), need=Need.ALWAYS)
     description = top.text("Description")
     local, repo_name, remote = _data(top)
     return Definition(
@@ -98,7 +100,8 @@ def _data(top: Section) -> tuple[str, str, str]:
     data = top.section("Data", ("Local", "Repo"))
     if data is None:
         return "", "", ""
-    local = _normal(data.text("Local", _broken_place))
+    wrong_place = top.notes.surroundings.data_place
+    local = _normal(data.text("Local", lambda text: _broken_place(text) or wrong_place(_normal(text))))
     repo = data.section("Repo", ("Name", "Remote"))
     if repo is None:
         return local, "", ""
@@ -148,7 +151,9 @@ def _arguments(found: Section) -> tuple[Argument, ...]:
 
 def _step(found: Section) -> Step:
     interpreter = found.text("Command", _broken_interpreter, need=Need.ALWAYS)
-    return Step(interpreter, _normal(found.text("Script", _broken_path, need=Need.ALWAYS)))
+    wrong_script = found.notes.surroundings.script
+    script = found.text("Script", lambda text: _broken_path(text) or wrong_script(_normal(text)), need=Need.ALWAYS)
+    return Step(interpreter, _normal(script))
 
 
 def _refuse_doubles(sections: Sequence[Section]) -> None:
@@ -171,6 +176,11 @@ def _normal(path: str) -> str:
 
 def _broken_name(text: str) -> str | None:
     return None if re.fullmatch(NAME_PATTERN, text) else f"must be {NAME_RULE}."
+
+
+def _other_name(text: str, expected: str) -> str | None:
+    is_other = expected and text != expected
+    return f"must be '{expected}', the name under which the tool is registered." if is_other else None
 
 
 def _broken_line(text: str) -> str | None:

@@ -28,10 +28,24 @@ class Need(Enum):
     NEVER = auto()
 
 
+def _nothing(_: str) -> None:
+    """Find nothing wrong."""
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What a definition must fit: the name that it must have, and rules for paths to scripts and to the data."""
+
+    name: str = ""
+    script: Rule = _nothing
+    data_place: Rule = _nothing
+
+
 @dataclass
 class Notes:
-    """How strictly is read, and what was found wrong."""
+    """How strictly is read, what the file must fit, and what was found wrong."""
 
+    surroundings: Surroundings = field(default_factory=Surroundings)
     is_strict: bool = True
     problems: list[Problem] = field(default_factory=list)
 

@@ -12,6 +12,7 @@ from app.repositories.run_queue import RunQueue
 from app.repositories.runs import RunRepository
 from app.services.agent_context import AgentContext
 from app.services.capacity import capacity_of
+from app.services.definitions_commands import chosen, in_one_line
 from app.services.plans import Planner
 from app.services.supervision import Supervision
 
@@ -105,12 +106,13 @@ class Dispatcher:
             plan = self._planner.plan(run.tool, run.labels, run.locks)
             with self._context.database.transaction() as session:
                 runs = RunRepository(session)
-                runs.set(run.id, **plan)
+                parameters = chosen(session, plan["tool_entry"], run.parameters)
+                runs.set(run.id, **plan, parameters=parameters)
                 runs.wake(run.id, RunStatus.WAITING_LOCKS)
         except Unavailable:
             raise
         except MaoError as error:
-            self._refuse(run, error.message)
+            self._refuse(run, in_one_line(error))
         except Exception:
             log.exception("Run %s cannot be planned.", run.id)
             self._refuse(run, "The agent cannot use the tool's entry; its log says why.")

@@ -11,6 +11,7 @@ from app.errors import BackendFailed, Unavailable
 from app.executors.base import Executor, Leftover
 from app.models.run import FINAL, RunStatus
 from app.repositories.database import Database
+from app.repositories.installations import InstallationRepository
 from app.repositories.runs import RunRepository
 from app.services.agent_context import AgentContext
 
@@ -34,12 +35,14 @@ def sweep(context: AgentContext, supervised: Collection[int]) -> int:
 
 
 def over(database: Database, candidates: list[Leftover]) -> list[Leftover]:
-    """Give those whose attempt is over, or whose run nobody knows."""
+    """Give those whose attempt is over, or whose run or installation nobody knows."""
     if not candidates:
         return []
     with database.transaction() as session:
         known = RunRepository(session).attempts([leftover.run_id for leftover in candidates])
-    return [leftover for leftover in candidates if _is_over(leftover, known.get(leftover.run_id))]
+        installing = InstallationRepository(session).at_work()
+    runs = [found for found in candidates if not found.is_installer and _is_over(found, known.get(found.run_id))]
+    return runs + [found for found in candidates if found.is_installer and found.run_id not in installing]
 
 
 def _is_over(leftover: Leftover, row: tuple[str, int] | None) -> bool:

@@ -16,6 +16,7 @@ from app.repositories.database import Database, Session
 from app.repositories.jobs import JobRepository, NewFiring
 from app.repositories.runs import RunRepository
 from app.services import job_edits
+from app.services.definitions_commands import chosen
 from app.services.plans import Planner
 from app.services.policies import Fate
 from app.services.previews import Preview, preview_of
@@ -40,15 +41,16 @@ class JobService:
 
         Raises:
             NotFound: no such tool.
-            Invalid: the schedule, the zone or a policy breaks a rule.
+            Invalid: the schedule, the zone or a policy breaks a rule, or the command is none of the tool's.
             Forbidden: the job is out of reach, or was one whose runs are.
         """
         job_id, now = _checked_id(values.get("id") or values["tool"]), utc_now()
         columns = job_edits.new_columns(values, now)
-        self._planner.plan(values["tool"])
+        entry = self._planner.plan(values["tool"])["tool_entry"]
         with self._database.transaction() as session:
             job = JobRepository(session).find(job_id, is_locked=True)
             _check_free(session, identity, job_id, job)
+            chosen(session, entry, columns["parameters"])
             if job is not None:
                 _change(session, identity, job, columns, now)
                 return job, False
@@ -68,10 +70,13 @@ class JobService:
             NotFound: no such job in reach, or no such tool.
             Invalid: the schedule, the zone or a policy breaks a rule.
         """
-        if "tool" in values:
-            self._planner.plan(values["tool"])
+        entry = None
+        if values.keys() & {"tool", "parameters"}:
+            entry = self._planner.plan(values.get("tool") or self.get(identity, job_id)[0].tool)["tool_entry"]
         with self._database.transaction() as session:
             job, now = _in_reach(session, identity, job_id), utc_now()
+            if entry is not None:
+                chosen(session, entry, values.get("parameters", job.parameters))
             _change(session, identity, job, job_edits.changed_columns(job, values, now), now)
             return job
 

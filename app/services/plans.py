@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from app.errors import Invalid
-from app.executors.selection import choose
+from app.executors.selection import BACKEND_LABEL, choose
+from app.models.dataset import Dataset
 from app.models.names import NAME_PATTERN, checked_name
 from app.models.tool import Profile, Tool
 from app.repositories.registry import Registry
 
-PARAMETERS = ("command", "env", "publish", "timeout_seconds", "infrastructure_retries", "tool_retries")
+PARAMETERS = (
+    *("command", "command_name", "arguments", "env", "publish"),
+    *("timeout_seconds", "infrastructure_retries", "tool_retries"),
+)
 """What a run or a job may set in place of the tool's entry, and how often it is tried again."""
 
 
@@ -43,19 +47,53 @@ class Planner:
         return {
             "tool_entry": tool.to_dict(),
             "labels": merged,
-            "backend": choose(merged, self._backends),
+            "backend": backend_for(tool, merged, self._backends),
             "profile": _profile_of(tool),
             "locks": sorted({checked_name(lock, "locks") for lock in (*tool.locks, *locks)}),
-            **self._data_of(tool),
+            **_data_of(self._registry, tool),
         }
 
-    def _data_of(self, tool: Tool) -> dict[str, Any]:
-        if not tool.data_repo:
-            return {"clone": None, "data_url": None, "data_branch": None}
-        if re.fullmatch(NAME_PATTERN, tool.data_repo):
-            dataset, _ = self._registry.get_dataset(tool.data_repo)
-            return {"clone": dataset.name, "data_url": dataset.url, "data_branch": dataset.branch}
-        return {"clone": tool.name, "data_url": tool.data_repo, "data_branch": ""}
+
+def data_of(registry: Registry, tool: Tool) -> Dataset | None:
+    """Give the data set that a tool writes to, under the name of its clone; None for a tool that keeps no data.
+
+    Raises:
+        NotFound: the entry names a data set that is not registered.
+    """
+    if not tool.data_repo:
+        return None
+    if re.fullmatch(NAME_PATTERN, tool.data_repo):
+        return registry.get_dataset(tool.data_repo)[0]
+    return Dataset(tool.name, tool.data_repo)
+
+
+def backend_for(tool: Tool, labels: Mapping[str, str], available: Sequence[str]) -> str:
+    """Give the backend for runs of a tool with these labels; one without an image runs as a process.
+
+    Raises:
+        Invalid: this node has none for it.
+    """
+    if tool.image:
+        return choose(labels, available)
+    backend = choose({BACKEND_LABEL: "process", **labels}, [*available, "process"])
+    if backend == "docker":
+        raise _unfit(tool, "the backend docker needs one", "Register it with an image.")
+    if backend not in available:
+        cure = "Register it with an image, or let the operator of the node set allow_process_backend."
+        raise _unfit(tool, "needs the process backend, which this node does not allow", cure)
+    return backend
+
+
+def _unfit(tool: Tool, why: str, cure: str) -> Invalid:
+    fields = {"image": ["Must be given for this."]}
+    return Invalid(f"The tool '{tool.name}' has no image, and {why}.", fields=fields, hint=cure)
+
+
+def _data_of(registry: Registry, tool: Tool) -> dict[str, Any]:
+    dataset = data_of(registry, tool)
+    if dataset is None:
+        return {"clone": None, "data_url": None, "data_branch": None}
+    return {"clone": dataset.name, "data_url": dataset.url, "data_branch": dataset.branch}
 
 
 def _profile_of(tool: Tool) -> str:

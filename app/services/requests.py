@@ -10,6 +10,7 @@ from app.models.run import Run
 from app.models.tool import Profile, Tool
 from app.services.agent_context import AgentContext
 from app.services.file_mounts import mounted_files
+from app.services.installations_code import code_of
 from app.services.replay_plans import plan_of
 from app.services.runtime_variables import filled_in
 from app.services.secrets import secrets_dir_of
@@ -35,7 +36,8 @@ def timeout_of(context: AgentContext, run: Run) -> int:
 def request_for(context: AgentContext, run: Run, data_dir: str | None) -> RunRequest:
     """Build the request for the run's present attempt."""
     tool = tool_of(run)
-    command, env = _filled_in(run, run.parameters.get("command") or tool.command, _environment(context, run, tool))
+    code, words = code_of(context, run) or (None, run.parameters.get("command") or tool.command)
+    command, env = _filled_in(run, words, _environment(context, run, tool))
     return RunRequest(
         run_id=run.id,
         attempt=run.attempt,
@@ -52,6 +54,7 @@ def request_for(context: AgentContext, run: Run, data_dir: str | None) -> RunReq
         profile=Profile(run.profile),
         files=mounted_files(context, run),
         secrets_dir=secrets_dir_of(context, run),
+        code=code,
     )
 
 

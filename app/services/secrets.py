@@ -29,7 +29,8 @@ def _does_as_registered(run: Run) -> bool:
     """Tell whether the run does what the entry says; with a command or variables of its own it could print secrets."""
     tool = Tool.from_dict(run.tool_entry or {})
     command, env = run.parameters.get("command"), run.parameters.get("env") or {}
-    return (not command or tuple(command) == tool.command) and env.items() <= tool.env.items()
+    is_as_registered = not command or tuple(command) == tool.command
+    return is_as_registered and not run.parameters.get("arguments") and env.items() <= tool.env.items()
 
 
 def _kept_for(context: AgentContext, tool_name: str) -> str | None:

@@ -11,6 +11,7 @@ from app.repositories.database import Database, Session
 from app.repositories.files import FileRepository
 from app.repositories.runs import RunRepository
 from app.services.clones import check_no_snapshot
+from app.services.definitions_commands import chosen
 from app.services.idempotency import Once
 from app.services.plans import Planner, parameters_of
 from app.services.replay_plans import plan_of
@@ -27,13 +28,14 @@ class SubmitService:
     def submit(self, identity: Identity, tool_name: str, wishes: dict[str, Any], *, key: str | None = None) -> int:
         """Accept a run of a tool and give its number; it is in PostgreSQL before this returns.
 
-        ``wishes``: ``command``, ``env``, ``publish``, ``timeout_seconds`` (in place of the entry's),
-        ``infrastructure_retries``, ``tool_retries``, ``description``, ``labels`` and ``locks`` (added to the entry's),
-        ``is_manual_start``, ``has_runtime_variables``.
+        ``wishes``: ``command``, ``env``, ``publish``, ``timeout_seconds`` (in place of the entry's), ``command_name``
+        and ``arguments`` (of an installed definition tool), ``infrastructure_retries``, ``tool_retries``,
+        ``description``, ``labels`` and ``locks`` (added to the entry's), ``is_manual_start``,
+        ``has_runtime_variables``.
 
         Raises:
             NotFound: no such tool or data set.
-            Invalid: no backend serves the labels.
+            Invalid: no backend serves the labels, or the command is none of the tool's.
             WrongState: a retrieved snapshot has the name of the clone that it needs.
             AlreadyExists: the key was used for another request.
         """
@@ -92,6 +94,7 @@ class SubmitService:
                 check_no_snapshot(session, run.clone)
             if run.parent_id is not None:
                 hold_files(session, run.parent_id)
+            run.parameters = chosen(session, run.tool_entry or {}, run.parameters)
             RunRepository(session).add(run, actor=run.submitter)
             if run.is_manual_start:
                 run.waiting_for = f"manual start: maoctl run start {run.id}"
@@ -117,7 +120,7 @@ def hold_files(session: Session, first_id: int) -> None:
 def _another(old: Run, submitter: str, changes: dict[str, Any], plan: dict[str, Any]) -> Run:
     return new_run(
         old.tool,
-        {**old.parameters, **parameters_of(changes)},
+        _changed(old.parameters, parameters_of(changes)),
         submitter=submitter,
         owner=old.owner,
         description=changes.get("description", old.description),
@@ -127,6 +130,16 @@ def _another(old: Run, submitter: str, changes: dict[str, Any], plan: dict[str, 
         has_runtime_variables=old.has_runtime_variables,
         **plan,
     )
+
+
+def _changed(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
+    """Give the parameters of another run; a command of one sort stands in place of one of the other."""
+    replaced: set[str] = set()
+    if "command" in new:
+        replaced = {"command_name", "arguments"}
+    elif "command_name" in new:
+        replaced = {"command", "arguments"}
+    return {name: value for name, value in old.items() if name not in replaced} | new
 
 
 def _own(run: Run) -> tuple[dict[str, str], list[str]]:

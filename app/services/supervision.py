@@ -169,6 +169,7 @@ class Supervision:
         note_image(self._context, request)
         handle = executor.create(request)
         columns = {"handle": handle, "image_digest": request.image_digest, "waiting_for": None, **ready}
+        columns["definition_commit"] = request.code.commit if request.code else None
         columns["conditions"] = conditions_of(self._context, run, request, ready)
         known = ready.get("warnings", run.warnings)
         withheld = [warning for warning in secrets.warnings_of(self._context, run) if warning not in known]

@@ -15,6 +15,7 @@ from app.repositories.agents import AgentRepository
 from app.repositories.clone_fence import Fence
 from app.repositories.clones import CloneRepository
 from app.repositories.database import Database
+from app.repositories.installations import InstallationRepository
 from app.repositories.run_locks import RunLockRepository
 from app.services.agent_context import AgentContext
 
@@ -36,6 +37,7 @@ def begin_term(database: Database, node: str) -> Term:
     with database.transaction() as session:
         agents = AgentRepository(session)
         CloneRepository(session).forget_interrupted()
+        InstallationRepository(session).forget_interrupted()
         RunLockRepository(session).forget_waiting()
         ours = agents.installation()
         return Term(ours.identifier, ours.webhook_key, agents.take_over(node))

@@ -31,6 +31,7 @@ RETRIES = (0, 10)
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _CONTROL_BUT_LAYOUT = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
+_COMMAND_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,254}")
 _USER = re.compile(r"[0-9]{1,10}(:[0-9]{1,10})?")
 _HOST_PART = r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
@@ -123,6 +124,11 @@ def _command(value: Iterable[str]) -> Iterable[str]:
         yield f"Each argument must be at most {ARGUMENT_LENGTH} characters and hold no NUL."
 
 
+def _command_name(value: str) -> Iterable[str]:
+    if not _COMMAND_NAME.fullmatch(value):
+        yield "Must be 1 to 63 of letters, digits, '.', '_' and '-', beginning with a letter or digit."
+
+
 def _env(value: Mapping[str, str]) -> Iterable[str]:
     if len(value) > LIST_LENGTH:
         yield f"Must be at most {LIST_LENGTH} variables."
@@ -195,6 +201,8 @@ RULES: dict[str, Rule] = {
     "infrastructure_retries": _between(*RETRIES),
     "tool_retries": _between(*RETRIES),
     "command": _command,
+    "arguments": _command,
+    "command_name": _command_name,
     "env": _env,
     "publish": _one_of(Publish),
     "on_spike": _one_of(OnSpike),

@@ -15,6 +15,9 @@ from app.repositories.registry import Registry
 from app.services import tool_rules
 from app.services.ownership import check_may_change, check_may_register, named, required_revision
 
+_GIT_ADDRESS = re.compile(r"ssh://|[^/:]+@[^/:]+:|\w+://.*\.git/?$")
+"""What is meant for git. Other text tells people where the code is, and is not looked at."""
+
 
 class ToolService:
     """The use cases of the tools' registry. Each entry comes with its revision, which changes with every change."""
@@ -84,11 +87,23 @@ class ToolService:
         return tool, revision
 
     def _checked(self, values: Mapping[str, Any], owner: str) -> Tool:
-        broken = tool_rules.broken_rules(values)
+        broken = tool_rules.broken_rules({key: given for key, given in values.items() if key != "image" or given})
         broken.update(self._broken_data_repo(str(values["data_repo"])))
+        broken.update(self._broken_code_repo(str(values["code_repo"]), is_needed=not values["image"]))
         if broken:
             raise Invalid(f"The entry of the tool '{str(values['name'])[:80]}' breaks a rule.", fields=broken)
         return Tool.from_dict({**values, "owner": owner})
+
+    def _broken_code_repo(self, code_repo: str, *, is_needed: bool) -> tool_rules.BrokenRules:
+        """Check an address from which code may be installed; without an image there is nothing else to run."""
+        if is_needed and not code_repo:
+            return {"image": ["May be empty only where code_repo is the git address of a definition tool."]}
+        if is_needed or _GIT_ADDRESS.match(code_repo):
+            try:
+                checked_url(code_repo, allow_local=self._allow_local, field="code_repo")
+            except Invalid as error:
+                return error.fields
+        return {}
 
     def _broken_data_repo(self, data_repo: str) -> tool_rules.BrokenRules:
         try:

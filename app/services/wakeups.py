@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from app.repositories.clones import CLONE_CHANNEL
+from app.repositories.installations import INSTALLATION_CHANNEL
 from app.repositories.jobs import JOB_CHANNEL
 from app.repositories.listener import Channel
 from app.repositories.questions import QUESTION_CHANNEL
 from app.repositories.runs import RUN_CHANNEL
 
-_CHANNELS = (RUN_CHANNEL, JOB_CHANNEL, CLONE_CHANNEL, QUESTION_CHANNEL)
+_CHANNELS = (RUN_CHANNEL, JOB_CHANNEL, CLONE_CHANNEL, INSTALLATION_CHANNEL, QUESTION_CHANNEL)
 
 
 @dataclass
@@ -20,12 +21,14 @@ class Wakeup:
     runs: list[str] = field(default_factory=list)
     has_jobs: bool = False
     has_clones: bool = False
+    has_installations: bool = False
     has_questions: bool = False
 
     @property
     def is_empty(self) -> bool:
         """Tell whether nothing was told."""
-        return not (self.runs or self.has_jobs or self.has_clones or self.has_questions)
+        has_news = self.has_jobs or self.has_clones or self.has_installations or self.has_questions
+        return not (self.runs or has_news)
 
 
 class Office:
@@ -59,6 +62,8 @@ class Office:
                 wakeup.has_jobs = True
             elif name == CLONE_CHANNEL:
                 wakeup.has_clones = True
+            elif name == INSTALLATION_CHANNEL:
+                wakeup.has_installations = True
             else:
                 wakeup.has_questions = True
         return wakeup

@@ -10,7 +10,7 @@ revision = "0003"
 down_revision = "0002"
 
 RUN_INDEXES = {
-    "ix_runs_original_commit": (["original_commit"], "original_commit is not null"),
+    "ix_runs_original_commit": (["original_commit"], "original_commit <> output_commit"),
     "ix_runs_push_open": (["push_due_at"], "push_state in ('pending', 'refused')"),
     "ix_runs_not_indexed": (["id"], "push_state = 'pushed' and indexed_at is null"),
     "ix_runs_quarantine_asked": (["id"], "quarantine_state in ('promoting', 'discarding')"),
@@ -40,7 +40,30 @@ def _run_columns() -> list[sa.Column[object]]:
     ]
 
 
+def _make_installations() -> None:
+    op.execute(sa.schema.CreateSequence(sa.Sequence("installation_numbers")))
+    op.create_table(
+        "installations",
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("state", sa.String(), nullable=False),
+        sa.Column("branch", sa.String(), server_default="", nullable=False),
+        sa.Column("wanted_commit", sa.String(), server_default="", nullable=False),
+        sa.Column("number", sa.BigInteger(), nullable=True),
+        sa.Column("current", sa.BigInteger(), nullable=True),
+        sa.Column("code_url", sa.String(), nullable=True),
+        sa.Column("commit", sa.String(), nullable=True),
+        sa.Column("definition", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column("how", sa.String(), nullable=True),
+        sa.Column("message", sa.String(), server_default="", nullable=False),
+        sa.Column("log", sa.String(), server_default="", nullable=False),
+        sa.Column("installed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_installations")),
+    )
+
+
 def upgrade() -> None:
+    _make_installations()
     for column in _run_columns():
         op.add_column("runs", column)
     op.create_foreign_key(op.f("fk_runs_replay_of_runs"), "runs", "runs", ["replay_of"], ["id"], ondelete="SET NULL")
@@ -97,6 +120,8 @@ def _create_snapshots() -> None:
 
 
 def downgrade() -> None:
+    op.drop_table("installations")
+    op.execute(sa.schema.DropSequence(sa.Sequence("installation_numbers")))
     op.drop_table("snapshots")
     op.drop_table("questions")
     op.drop_column("clones", "indexed_commit")

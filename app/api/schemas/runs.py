@@ -40,6 +40,15 @@ class Parameters(CamelSchema):
         validate=obeys(RULES["command"]),
         metadata={"description": "In place of the tool's own command.", **limits.COMMAND},
     )
+    command_name = fields.String(
+        validate=obeys(RULES["command_name"]),
+        metadata={"description": "A command of an installed definition tool.", **limits.NAME, "example": "count"},
+    )
+    arguments = fields.List(
+        limits.argument(),
+        validate=obeys(RULES["arguments"]),
+        metadata={"description": "What that command is given.", **limits.COMMAND},
+    )
     env = fields.Dict(
         keys=fields.String(),
         values=limits.argument(),

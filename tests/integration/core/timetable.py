@@ -8,6 +8,7 @@ from sqlalchemy import select
 
 from app.errors import NotFound
 from app.models.run import Run
+from app.models.tool import Tool
 from app.repositories.database import Database
 
 START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -26,7 +27,7 @@ class KnownTools:
     def plan(self, tool_name: str, labels: dict[str, str] | None = None) -> dict[str, object]:
         if tool_name not in ("spike", "other"):
             raise NotFound(f"There is no tool '{tool_name}'.")
-        return {}
+        return {"tool_entry": Tool(tool_name, "olga", "img", "", "", "").to_dict()}
 
 
 class Time:

@@ -11,7 +11,9 @@ from app.errors import AlreadyExists, NotFound, RevisionRequired, StaleRevision,
 from app.models.audit import AuditEntry
 from app.models.clone import Clone
 from app.models.dataset import Dataset
+from app.models.definition import Argument, Command, Definition, Step
 from app.models.index import IndexEntry
+from app.models.installation import Installation
 from app.models.job import Firing, Job
 from app.models.lock import Holder, Lock
 from app.models.token import Identity, Permission, Token
@@ -281,6 +283,36 @@ class Questions(Recorder):
         return self.answers[kind]
 
 
+class Installations(Recorder):
+    row = Installation(name="visitors", state="READY", current=1, commit="1f", how="process", updated_at=NOON, log="")
+    known = Definition("0.2", "visitors", "Counts.", (Command("count", "", Step("sh", "a.sh"), (Argument("year"),)),))
+
+    def request(self, name: str, *, branch: str, commit: str) -> Installation:
+        self.note("request", name, branch=branch, commit=commit)
+        return self.row
+
+    def check(self, name: str, *, branch: str, commit: str) -> dict[str, Any]:
+        self.note("check", name, branch=branch, commit=commit)
+        return {"commit": "1f", "how": "process", "definition": self.known.to_dict(), "steps": ["Fetch it."]}
+
+    def definition(self, url: str, branch: str) -> dict[str, Any]:
+        self.note("definition", url, branch)
+        return {"url": url, "commit": "1f", "definition": self.known.to_dict()}
+
+    def get(self, name: str) -> Installation:
+        return self.row
+
+    def list(self, *, after: str = "", limit: int = 100) -> Sequence[Installation]:
+        return [self.row][:limit] if after < "visitors" else []
+
+    def help(self, name: str) -> tuple[Definition, str]:
+        return self.known, "1f"
+
+    def request_removal(self, name: str) -> Installation:
+        self.note("request_removal", name)
+        return self.row
+
+
 class Health:
     def __init__(self) -> None:
         self.found = {"postgres": (True, "15.18"), "docker": (True, "20.10")}
@@ -320,4 +352,5 @@ def stub_services() -> SimpleNamespace:
         audit=Audit(),
         refusals=Refusals(),
         questions=Questions(),
+        installations=Installations(),
     )
