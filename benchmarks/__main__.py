@@ -25,6 +25,8 @@ MEASUREMENTS = (
     "output",
     "long_output",
     "history",
+    "compare",
+    "snapshots",
 )
 
 

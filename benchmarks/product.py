@@ -155,6 +155,8 @@ class Product:
             "MAO_POSTGRES_PASSWORD": self.postgres.password,
             "MAO_ETCD_ADDRESS": self.etcd.address,
             "MAO_API_PORT": str(_free_port()),
+            # The histories that are cloned are folders of this one.
+            "MAO_GIT_ALLOW_LOCAL": "true",
             "MAO_DOCKER_SOCKET": os.environ.get("DOCKER_HOST", Docker.socket),
         }
         return load(environment, self.folder / "instance")
