@@ -192,6 +192,44 @@ def gc(instance: Path | None, dry_run: bool, output: str) -> None:
         sys.exit(_FAILED if problems else 0)
 
 
+_PLACE = click.Path(exists=True, path_type=Path)
+
+
+@cli.command()
+@click.argument("old", metavar="A", type=_PLACE)
+@click.argument("new", metavar="B", type=_PLACE)
+@click.option(
+    "--key", default="", help="Columns that say which row is which, divided by commas; else whole rows count."
+)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json", "csv", "html", "update"]),
+    default="text",
+    show_default=True,
+    help="Form of the answer; `update` writes the lines of B that are nowhere in A.",
+)
+@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="Write to this file.")
+@click.option(
+    "--header", type=click.Choice(["auto", "yes", "no"]), default="auto", help="Whether the first row holds names."
+)
+@click.option("--delimiter", help="What divides cells: `,` or `;` or `|` or `tab`; else it is found out.")
+@click.option("--limit", type=int, default=1000, show_default=True, help="Show at most so many differences.")
+def compare(
+    old: Path, new: Path, key: str, form: str, output: Path | None, header: str, delimiter: str | None, limit: int
+) -> None:
+    """Compare two CSV files, or two folders of files: which rows and which cells differ.
+
+    Exit status: 0 nothing differs, 1 something does, 2 wrong use.
+
+    Example: mao compare monday.csv tuesday.csv --key id
+    """
+    from app.machine import comparing
+
+    wish = comparing.Wish(key, form, output, header, delimiter, limit)
+    sys.exit(comparing.run(old, new, wish, lambda problem: click.echo(f"mao: {problem}", err=True)))
+
+
 @cli.command(hidden=True)
 @_INSTANCE
 def prepare(instance: Path | None) -> None:
