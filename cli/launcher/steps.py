@@ -21,10 +21,10 @@ MOST = 500
 def register(server: Server) -> list[str]:
     """Ask how a tool is to be registered, and for what that needs."""
     how = choose("How?", [Choice("link", "by its git link"), Choice("fields", "by its fields, one by one")])
-    return _by_link(server) if how == "link" else _by_fields()
+    return _by_link() if how == "link" else _by_fields()
 
 
-def _by_link(server: Server) -> list[str]:
+def _by_link() -> list[str]:
     return ["tool", "add", f"--git={ask_needed('Git link of the tool')}"]
 
 
