@@ -20,6 +20,9 @@ T = TypeVar("T")
 
 BACKOFF_SECONDS = (1.0, 3.0)
 _PROBE_SECONDS = 60.0
+# Git takes every page that it does not understand for an empty repository on a server of files. What such a server has
+# would not be checked like the rest, either; so a remote over http has to speak git's own protocol, packet by packet.
+_TRACED = {"GIT_TRACE_PACKET": "1"}
 _BEFORE = "refs/mao/before-forward"
 
 
@@ -60,7 +63,14 @@ def remote_branches(repository: Repository, url: str, seconds: float) -> RemoteB
     """Ask the remote for its branches: the quick way to learn that it is there, lets us in, and has something new."""
     limit = min(seconds, _PROBE_SECONDS)
     arguments = ("ls-remote", "--symref", "--", url, "HEAD", "refs/heads/*")
-    lines = repository.outside(*arguments, remote=url, seconds=limit).text.splitlines()
+    output = repository.outside(*arguments, remote=url, seconds=limit, environment=_TRACED)
+    if url.startswith("http") and " packet: " not in output.complaints:
+        raise BackendFailed(
+            f"The git repository {url} could not be read: what answers there does not speak git's protocol.",
+            cause="data_unavailable",
+            hint="Check the address of the entry. A page for logging in may answer in place of the repository.",
+        )
+    lines = output.text.splitlines()
     default, tips = "", {}
     for line in lines:
         value, _, ref = line.partition("\t")
@@ -228,16 +238,22 @@ def _forwarded(repository: Repository, before: str) -> str:
     if ours and repository.is_ancestor(theirs, ours):
         return ""
     if repository.is_ancestor(ours, theirs):
-        return _forward(repository, "merge", "--ff-only", "--no-overwrite-ignore", "--quiet", theirs)
+        return _left_as_it_is(forward(repository, "merge", "--ff-only", "--no-overwrite-ignore", "--quiet", theirs))
     if repository.commit_of(ACCOUNTED) == ours:
         # Our commits are at the remote, on top of others': the same files, and those of others.
-        return _forward(repository, "checkout", "--no-overwrite-ignore", "--quiet", "-B", branch, theirs)
+        moved = ("checkout", "--no-overwrite-ignore", "--quiet", "-B", branch, theirs)
+        return _left_as_it_is(forward(repository, *moved))
     return (
         f"Branch '{branch}' has commits here and others at the remote; the clone keeps its own and was not refreshed."
     )
 
 
-def _forward(repository: Repository, *command: str) -> str:
+def _left_as_it_is(refusal: str) -> str:
+    return f"The remote has newer commits, but the clone was left as it is. {refusal}" if refusal else ""
+
+
+def forward(repository: Repository, *command: str) -> str:
+    """Move branch and work tree by a command that loses nothing; give why not where it did not."""
     # A forward move writes many files. Should it be cut short, `recover` puts back what is remembered here.
     state = repository.commit_tree(repository.tree_now(), repository.head(), "state before a fast-forward")
     repository.run("update-ref", _BEFORE, state)
@@ -245,7 +261,7 @@ def _forward(repository: Repository, *command: str) -> str:
         repository.run(*command, watched=(repository.places.tree, repository.places.git_dir))
     except WrongState as error:
         repository.run("update-ref", "-d", _BEFORE)
-        return f"The remote has newer commits, but the clone was left as it is. {error.message}"
+        return error.message
     repository.run("update-ref", "-d", _BEFORE)
     return ""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import stat
@@ -21,6 +22,7 @@ class Offence(StrEnum):
     NESTED_REPOSITORY = "a git repository inside the data set"
     LEAVING_LINK = "a link that leaves the data set"
     SPECIAL_FILE = "a pipe, socket or device"
+    TOO_DEEP = "a folder that is too deep for this machine"
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,8 @@ class Offender:
 def offenders(tree: Path) -> Iterator[Offender]:
     """Find what git must not be shown. The top ``.git`` is left out: it is git's own."""
     root = os.path.realpath(tree)
-    for entry in _entries(root, is_git_closed=True):
+    too_deep: list[str] = []
+    for entry in _entries(root, is_git_closed=True, too_deep=too_deep.append):
         relative = os.path.relpath(entry.path, root)
         if relative == ".git":
             continue
@@ -45,6 +48,9 @@ def offenders(tree: Path) -> Iterator[Offender]:
                 yield Offender(relative, Offence.LEAVING_LINK)
         elif not entry.is_dir(follow_symlinks=False) and not entry.is_file(follow_symlinks=False):
             yield Offender(relative, Offence.SPECIAL_FILE)
+    # What has a path that is too long can be named, and moved, only by the folder at its top.
+    for name in sorted({Path(os.path.relpath(path, root)).parts[0] for path in too_deep}):
+        yield Offender(name, Offence.TOO_DEEP)
 
 
 def _is_git(name: str) -> bool:
@@ -58,8 +64,13 @@ def _is_leaving(link: str, root: str) -> bool:
     return not Path(os.path.realpath(link)).is_relative_to(root)
 
 
-def _entries(top: str, *, is_git_closed: bool = False) -> Iterator[os.DirEntry[str]]:
-    """Give everything below ``top``, on wish nothing below a folder called ``.git``; a vanished folder is empty."""
+def _entries(
+    top: str, *, is_git_closed: bool = False, too_deep: Callable[[str], None] = lambda _: None
+) -> Iterator[os.DirEntry[str]]:
+    """Give everything below ``top``, on wish nothing below a folder called ``.git``; a vanished folder is empty.
+
+    A folder whose path is longer than the system takes is told to ``too_deep`` and left out.
+    """
     waiting = [top]
     while waiting:
         folder = waiting.pop()
@@ -67,6 +78,11 @@ def _entries(top: str, *, is_git_closed: bool = False) -> Iterator[os.DirEntry[s
             with os.scandir(folder) as found:
                 entries = list(found)
         except FileNotFoundError:
+            continue
+        except OSError as error:
+            if error.errno != errno.ENAMETOOLONG:
+                raise
+            too_deep(folder)
             continue
         for entry in entries:
             yield entry
@@ -85,7 +101,12 @@ def disk_bytes(folder: Path) -> int:
             status = entry.stat(follow_symlinks=False)
         except FileNotFoundError:
             continue
-        total += max(_LEAST_BYTES, status.st_size, status.st_blocks * _BLOCK_BYTES)
+        except OSError as error:
+            if error.errno != errno.ENAMETOOLONG:
+                raise
+            total += _LEAST_BYTES
+        else:
+            total += max(_LEAST_BYTES, status.st_size, status.st_blocks * _BLOCK_BYTES)
     return total
 
 

@@ -17,9 +17,10 @@ from urllib.parse import unquote
 
 from app.errors import BackendFailed
 from app.repositories.git_addresses import Address, literal, looked_up, require_allowed
-from app.repositories.git_urls import Host, host_of
+from app.repositories.git_urls import Host, host_of, is_folder
 from app.settings import Git
 
+_DATA = "data_unavailable"
 _SSH_PORT = 22
 _SSH = (
     # The agent's user may have a configuration, which could lead elsewhere.
@@ -47,11 +48,15 @@ def access_to(url: str, settings: Git) -> Access:
 
     Raises:
         RemoteDown: the name is not known.
-        BackendFailed: the host is too near to this node, or a file of credentials cannot be used.
+        BackendFailed: the address has no known shape, the host is too near to this node, or a file of credentials
+            cannot be used.
     """
     host = host_of(url)
     if host is None:
-        return Access()
+        if settings.allow_local and is_folder(url):
+            return Access()
+        # It was checked when it was registered. Should that ever miss one, git does not hear of it all the same.
+        raise BackendFailed("The address of the git repository is of a kind that is not allowed.", cause=_DATA)
     addresses = looked_up(host.name, host.port, url)
     if not settings.allow_local:
         require_allowed(addresses, url)
@@ -134,6 +139,6 @@ def _require_program(name: str) -> None:
 def _unusable(setting: str, reason: str) -> BackendFailed:
     return BackendFailed(
         f"The file that git.{setting} names cannot be used: {reason}.",
-        cause="data_unavailable",
+        cause=_DATA,
         hint="The operator of this node can put it right.",
     )

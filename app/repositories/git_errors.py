@@ -13,6 +13,7 @@ from app.errors import BackendFailed, MaoError, RemoteDown, WrongState
 
 _DATA = "data_unavailable"
 _MAX_LINE = 160
+_TRACE = re.compile(r"^\d\d:\d\d:\d\d\.\d+ pkt-line\.c:.*$", re.MULTILINE)
 
 _DISK_FULL = re.compile(r"No space left on device|Disk quota exceeded|Read-only file system")
 _TOO_LARGE = re.compile(r"File too large|died of signal 25")
@@ -98,6 +99,7 @@ def translated(stderr: str, remote: str, secrets: Sequence[str] = ()) -> MaoErro
     ``remote`` is the address that the command talked to, or empty for a local one; ``secrets`` are texts (our own
     folders, say) that must not be repeated.
     """
+    stderr = _TRACE.sub("", stderr)
     line = telling_line(stderr, secrets)
     if _DISK_FULL.search(stderr):
         return BackendFailed(f"The disk of this node does not take the data: {line}", hint="Free some space.")

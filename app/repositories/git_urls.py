@@ -54,6 +54,11 @@ def host_of(url: str) -> Host | None:
     return None
 
 
+def is_folder(url: str) -> bool:
+    """Tell whether an address is that of a folder of this machine."""
+    return _LOCAL.fullmatch(url) is not None
+
+
 def checked_url(url: str, *, allow_local: bool, field: str = "url") -> str:
     """Return ``url`` when git may be given it; ``allow_local`` also admits http, file:// and absolute paths.
 

@@ -91,6 +91,14 @@ def test_a_folder_of_this_machine_has_no_host() -> None:
     assert access_to("/srv/data.git", Git(allow_local=True)) == Access()
 
 
+@pytest.mark.parametrize("url", ["ext::id", "-u", "https://u:hunter2@192.0.2.1/d", "git://192.0.2.1/d", "x\ny", "."])
+@pytest.mark.parametrize("allow_local", [False, True])
+def test_what_has_no_known_shape_gets_no_access(url: str, allow_local: bool) -> None:
+    with pytest.raises(BackendFailed, match="not allowed") as caught:
+        access_to(url, Git(allow_local=allow_local))
+    assert "hunter2" not in caught.value.message
+
+
 def test_a_name_that_nobody_knows_is_a_remote_that_is_down(answers: list[list[str]]) -> None:
     answers.append([])
     with pytest.raises(RemoteDown, match="cannot be found: Name or service not known"):

@@ -102,3 +102,8 @@ def test_the_telling_line_is_the_first_complaint_and_short() -> None:
 def test_what_the_limit_on_files_stops_is_told_from_what_a_full_disk_stops(stderr: str) -> None:
     assert is_too_large(stderr)
     assert not is_too_large("fatal: write error: No space left on device")
+
+
+def test_what_was_traced_is_no_reason() -> None:
+    traced = "10:41:02.123456 pkt-line.c:80             packet:          git< 1111 refs/heads/fsck-403\n"
+    assert "could not be read: the reason" in translated(f"{traced}fatal: the reason\n{traced}", REMOTE).message

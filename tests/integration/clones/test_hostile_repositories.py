@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from app.errors import BackendFailed, Invalid, MaoError
+from app.repositories.git_access import Access
 from app.repositories.workdirs import Workdirs
 from app.settings import Git
 from tests.integration.clones.sights import (
@@ -28,7 +29,8 @@ def test_a_forbidden_address_is_refused_before_git_hears_of_it(importdir: Path, 
 def test_git_itself_refuses_what_the_check_of_addresses_would_have_missed(
     importdir: Path, origin: Origin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.repositories.workdirs.checked_url", lambda url, allow_local: url)
+    monkeypatch.setattr("app.repositories.clone_holding.checked_url", lambda url, allow_local: url)
+    monkeypatch.setattr("app.repositories.git_command.access_to", lambda url, settings: Access())
     canary = importdir.parent / "canary"
     for url in (f"ext::touch {canary}", str(origin.bare), f"file://{origin.bare}", "fd::3"):
         with pytest.raises(MaoError):

@@ -201,3 +201,19 @@ def test_another_process_at_work_is_waited_for_and_then_named(tree: Path, import
             impatient.baseline("data")
         other.stdin.close()
     assert impatient.baseline("data")
+
+
+def test_folders_too_deep_for_the_system_are_refused_and_set_aside(
+    workdirs: Workdirs, tree: Path, importdir: Path
+) -> None:
+    baseline = workdirs.baseline("data")
+    program = "import os\nfor _ in range(600):\n    os.mkdir('deeper-and-deeper')\n    os.chdir('deeper-and-deeper')\n"
+    subprocess.run([sys.executable, "-c", program], cwd=tree / "folder", check=True)
+    with pytest.raises(BackendFailed, match="a folder that is too deep for this machine: 'folder'"):
+        workdirs.baseline("data")
+    assert workdirs.state("data").has_uncommitted
+    workdirs.quarantine("data", baseline, 7)
+    assert workdirs.baseline("data") == baseline
+    assert (tree / "folder/old.csv").exists()
+    workdirs.remove("data", is_forced=True)
+    assert not (importdir / ".git-dirs/data.refused").exists()
