@@ -40,6 +40,12 @@ class Product:
         self.headers = {"X-Api-Token": services.tokens.create_root("tester")}
         services.close()
 
+    def start(self) -> subprocess.Popen[bytes]:
+        """Start an agent, and at the same time the API; give the agent when the API answers."""
+        agent = self.start_agent()
+        self.start_api()
+        return agent
+
     def start_api(self) -> None:
         self.api = self._spawn("api", "-m", "gunicorn", "-c", str(CHECKOUT / "gunicorn.conf.py"))
         self.until(lambda: self.call("GET", "/healthz").ok, "the API answers")

@@ -24,8 +24,7 @@ def shared(docker_socket: str) -> Iterator[Product]:
     with tempfile.TemporaryDirectory(prefix="mao-bad-tools-", ignore_cleanup_errors=True) as folder:
         Path(folder).chmod(0o755)
         made = Product(Path(folder), f"bad-tools-{Path(folder).name[-6:].lower().replace('_', '-')}", docker_socket)
-        made.start_api()
-        made.start_agent()
+        made.start()
         yield made
         made.stop()
 

@@ -16,8 +16,7 @@ SCRIPT = 'cd /usr/src/app/files; for file in *; do echo "$file: $(cat $file)"; d
 @pytest.fixture
 def run_id(product: Product, image: str) -> int:
     """A run that waits for somebody to start it."""
-    product.start_api()
-    product.start_agent()
+    product.start()
     product.add_tool("reader", image, ["sh", "-c", SCRIPT])
     return define(product)
 

@@ -93,6 +93,7 @@ def test_output_arrives_while_the_run_goes_on_and_is_resumed_after_a_cut_connect
         ]
 
 
+@pytest.mark.long
 def test_streams_leave_threads_to_all_others_and_who_has_gone_is_noticed(product: Product, run_id: int) -> None:
     streams = [_follow(product, run_id) for _ in range(PLACES)]
     assert [stream.status_code for stream in streams] == [200] * PLACES

@@ -48,8 +48,7 @@ def test_an_agent_killed_during_a_run_goes_on_with_the_same_container(
     product: Product, image: str, engine: Any
 ) -> None:
     began = time.time()
-    product.start_api()
-    agent = product.start_agent()
+    agent = product.start()
     product.add_tool("count", image, COUNTING)
     run_id = product.submit("count")
     product.until(lambda: b"line 5\n" in product.output(run_id), "output is stored while it runs")
@@ -67,8 +66,7 @@ def test_a_tool_that_ends_while_no_agent_is_there_is_recorded_by_the_next(
     product: Product, image: str, engine: Any
 ) -> None:
     began = time.time()
-    product.start_api()
-    agent = product.start_agent()
+    agent = product.start()
     product.add_tool("count", image, COUNTING)
     run_id = product.submit("count")
     product.until_running(run_id)
@@ -82,8 +80,7 @@ def test_a_tool_that_ends_while_no_agent_is_there_is_recorded_by_the_next(
 
 def test_postgres_restarted_at_once_loses_neither_the_run_nor_a_byte(product: Product, image: str, engine: Any) -> None:
     began = time.time()
-    product.start_api()
-    product.start_agent()
+    product.start()
     product.add_tool("count", image, COUNTING)
     run_id = product.submit("count")
     product.until(lambda: b"line 5\n" in product.output(run_id), "output is stored while it runs")
@@ -110,8 +107,7 @@ def test_while_postgres_is_down_the_api_says_so_and_recovers_by_itself(product: 
 
 def test_etcd_killed_stops_no_run_and_is_named_until_it_is_back(product: Product, image: str, engine: Any) -> None:
     began = time.time()
-    product.start_api()
-    product.start_agent()
+    product.start()
     product.add_tool("count", image, COUNTING)
     run_id = product.submit("count")
     product.until_running(run_id)
@@ -125,8 +121,7 @@ def test_etcd_killed_stops_no_run_and_is_named_until_it_is_back(product: Product
 
 
 def test_a_job_that_is_due_while_etcd_is_down_runs_when_it_is_back(product: Product, image: str) -> None:
-    product.start_api()
-    product.start_agent()
+    product.start()
     product.add_tool("quick", image, ["true"])
     due = time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime(time.time() + 3))
     assert product.call("POST", "/api/jobs", json={"tool": "quick", "at": due}).status_code == 201
@@ -180,8 +175,7 @@ def test_while_the_engine_is_away_runs_wait_and_go_on_when_it_is_back(
     link = tmp_path / "docker.sock"
     environment = {"MAO_DOCKER_SOCKET": f"unix://{link}"}
     product.settings = _with(product, environment)
-    product.start_api()
-    product.start_agent()
+    product.start()
     product.add_tool("quick", image, ["true"])
     run_id = product.submit("quick")
     waits = product.until(lambda: str(product.run(run_id).get("waitingFor") or ""), "the run says what it waits for")

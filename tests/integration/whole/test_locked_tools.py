@@ -15,8 +15,7 @@ COMMAND = ["sh", "-c", "echo token $MAO_LOCK_TOKEN; sleep 2"]
 
 
 def test_runs_of_two_tools_with_one_lock_never_overlap_though_the_agent_dies(product: Product, image: str) -> None:
-    product.start_api()
-    agent = product.start_agent()
+    agent = product.start()
     for name in ("left", "right"):
         product.add_tool(name, image, COMMAND, locks=["archive", f"only-{name}"])
     first, second, third = (product.submit(name) for name in ("left", "right", "left"))

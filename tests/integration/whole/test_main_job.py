@@ -98,8 +98,7 @@ def _report(product: Product, run_id: int) -> dict[str, Any]:
 def test_every_day_is_collected_once_judged_as_expected_and_published(
     product: Product, collector: str, days: list[dict[str, str]], hits: dict[str, int], engine: Any
 ) -> None:
-    product.start_agent()
-    product.start_api()
+    product.start()
     submitted: dict[str, list[int]] = {}
     for metric in hits:
         name = metric.replace("_", "-")

@@ -22,7 +22,7 @@ from tests.integration.whole.product import Product
 pytestmark = pytest.mark.docker
 TOOL = "keyholder"
 SCRIPT = "sha256sum < /run/secrets/museum-key; exec sleep 600"
-PAGES = ["", "/events", "/report", "/output.txt", "/files"]
+PAGES = ["", "/events", "/report", "/output.txt", "/files", "/passport", "/passport?format=ro-crate"]
 
 
 @pytest.fixture
@@ -39,8 +39,7 @@ def secret(product: Product) -> str:
 def test_a_secret_is_nowhere_but_in_the_tool(
     product: Product, image: str, engine: Any, secret: str, profile: Profile
 ) -> None:
-    product.start_api()
-    product.start_agent()
+    product.start()
     product.add_tool(TOOL, image, ["sh", "-c", SCRIPT], profile=profile)
     run_id = product.submit(TOOL)
     fingerprint = hashlib.sha256(secret.encode()).hexdigest()
@@ -56,8 +55,7 @@ def test_a_secret_is_nowhere_but_in_the_tool(
 
 
 def test_an_agent_that_was_killed_leaves_no_copy_for_long(product: Product, image: str, secret: str) -> None:
-    product.start_api()
-    agent = product.start_agent()
+    agent = product.start()
     product.add_tool(TOOL, image, ["sh", "-c", SCRIPT])
     run_id = product.submit(TOOL)
     product.until_running(run_id)

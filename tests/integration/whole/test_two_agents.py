@@ -19,8 +19,7 @@ def test_when_the_working_agent_is_killed_the_other_takes_over_and_starts_nothin
     product: Product, image: str, engine: Any
 ) -> None:
     began = time.time()
-    product.start_api()
-    first = product.start_agent()
+    first = product.start()
     product.add_tool("count", image, COUNTING)
     product.add_tool("quick", image, ["true"])
     run_id = product.submit("count")
@@ -39,12 +38,12 @@ def test_when_the_working_agent_is_killed_the_other_takes_over_and_starts_nothin
     assert sorted(_starts(engine, product, began)) == sorted([str(run_id), str(later)])
 
 
+@pytest.mark.long
 def test_an_agent_that_is_frozen_is_dislodged_and_does_no_harm_when_it_wakes(
     product: Product, image: str, engine: Any
 ) -> None:
     began = time.time()
-    product.start_api()
-    first = product.start_agent()
+    first = product.start()
     product.add_tool("count", image, COUNTING)
     product.add_tool("quick", image, ["true"])
     product.until(lambda: "leads node" in (product.folder / "agent-0.log").read_text(), "the first agent leads")
@@ -73,8 +72,7 @@ def test_an_agent_that_is_frozen_is_dislodged_and_does_no_harm_when_it_wakes(
 
 def test_an_agent_that_is_told_to_stop_leaves_its_runs_to_the_next(product: Product, image: str, engine: Any) -> None:
     began = time.time()
-    product.start_api()
-    agent = product.start_agent()
+    agent = product.start()
     product.add_tool("count", image, COUNTING)
     run_id = product.submit("count")
     product.until_running(run_id)
