@@ -14,6 +14,11 @@ from cli.errors import Refused
 from cli.prompts import Choice, ask, ask_needed, choose
 from cli.retrieving import Wanted, ask_user, find_snapshot
 
+PUBLISHING = (
+    Choice("push", "push: committed and pushed, so that others can retrieve it"),
+    Choice("commit", "commit: committed to the clone on the server"),
+    Choice("none", "none: left there as files"),
+)
 MOST = 500
 """So many tools, clones or snapshots are offered at most."""
 
@@ -25,7 +30,8 @@ def register(server: Server) -> list[str]:
 
 
 def _by_link() -> list[str]:
-    return ["tool", "add", f"--git={ask_needed('Git link of the tool')}"]
+    link = ask_needed("Git link of the tool")
+    return ["tool", "add", f"--git={link}", *_options()]
 
 
 def _by_fields() -> list[str]:
@@ -36,7 +42,15 @@ def _by_fields() -> list[str]:
     code_repo = ask("Code: a git link, or nothing")
     artefact = ask("Artefact: the file that it makes, or nothing")
     command = ask_command("Command, or nothing for the image's own")
-    return ["tool", "add", *with_command([name, author, image, data_repo, code_repo, artefact], command)]
+    fields = [name, author, image, data_repo, code_repo, artefact]
+    return ["tool", "add", *_options(), *with_command(fields, command)]
+
+
+def _options() -> list[str]:
+    """Ask for what is said of a tool beside its fields."""
+    hub = ask("Hub: the subject that its data is about, or nothing")
+    publish = choose("What becomes of the data of a good run?", PUBLISHING)
+    return [*([f"--hub={hub}"] if hub else []), f"--publish={publish}"]
 
 
 def install(server: Server) -> list[str]:

@@ -102,6 +102,8 @@ def test_keys_leave_steps_and_the_launcher_and_nothing_that_is_typed_makes_a_tra
     for question in ("Author:", "Image:", "Data:", "Code:", "Artefact:", "Command"):
         launcher.answer(question, "'it")
     launcher.answer("quotes come in pairs", "")
+    launcher.answer("Hub:", "")
+    launcher.answer("What becomes of the data", "commit")
     launcher.expect("name: Must be 1 to 63")
     launcher.expect(MENU)
     launcher.press(CTRL_C)

@@ -57,11 +57,14 @@ def commands(result: Result) -> list[list[str]]:
 
 # What is typed, and the command that it becomes.
 WAYS = {
-    "register\nlink\nhttps://git.test/probe.git\n": "tool add --git=https://git.test/probe.git",
-    f"{FIELDS}\n": "tool add probe 'Ada L.' probe:1 '' '' ''",
-    f"{FIELDS}python 'probe all.py'\n": "tool add probe 'Ada L.' probe:1 '' '' '' -- python 'probe all.py'",
-    "1\n2\n--all\nme\nimage\n\n\n\n\n": "tool add -- --all me image '' '' ''",
-    "1\n2\n--all\nme\nimage\n\n\n\nsh -c ls\n": "tool add -- --all me image '' '' '' sh -c ls",
+    "register\nlink\nhttps://git.test/probe.git\nsites\n\n": "tool add --git=https://git.test/probe.git --hub=sites"
+    " --publish=push",
+    "register\nlink\nprobe.git\n\n3\n": "tool add --git=probe.git --publish=none",
+    f"{FIELDS}\n\n2\n": "tool add --publish=commit probe 'Ada L.' probe:1 '' '' ''",
+    f"{FIELDS}python 'probe all.py'\n\n2\n": "tool add --publish=commit probe 'Ada L.' probe:1 '' '' ''"
+    " -- python 'probe all.py'",
+    "1\n2\n--all\nme\nimage\n\n\n\n\n\n2\n": "tool add --publish=commit -- --all me image '' '' ''",
+    "1\n2\n--all\nme\nimage\n\n\n\nsh -c ls\n\n2\n": "tool add --publish=commit -- --all me image '' '' '' sh -c ls",
     "install\nspike\n": "tool install spike",
     "help\nzeta\n": "tool help zeta",
     "run\n\n\n": "tool run spike",
