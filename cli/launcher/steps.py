@@ -21,6 +21,7 @@ PUBLISHING = (
 )
 MOST = 500
 """So many tools, clones or snapshots are offered at most."""
+_DIGITS = 12
 
 
 def register(server: Server) -> list[str]:
@@ -79,7 +80,13 @@ def retrieve(server: Server) -> list[str]:
 def compare(server: Server) -> list[str]:
     """Ask of which data set which two snapshots are to be compared."""
     name = which_clone(server)
-    return ["dataset", "compare", name]
+    choices = [_snapshot(item) for item in server.list_snapshots(name, MOST, {})[0].items]
+    if len(choices) <= 1:
+        raise Refused(f"'{name}' has no two snapshots yet.")
+    new = choose("The newer one?", choices)
+    place = next(number for number, choice in enumerate(choices) if choice.value == new)
+    old = choose("The older one?", choices[place + 1 :] or choices[:place])
+    return ["dataset", "compare", name, old, new]
 
 
 def schedule(server: Server) -> list[str]:
@@ -113,6 +120,13 @@ def which_clone(server: Server) -> str:
     clones = server.list_clones(MOST).items
     described = [Choice(str(clone.get("name")), _described(clone, "name", "state", "url")) for clone in clones]
     return choose("Which data set?", some(described, "No data set is cloned on the server yet."))
+
+
+def _snapshot(item: Json) -> Choice:
+    """Make a choice of a snapshot, whose value is a reference that means it for good."""
+    commit, label, run_id = str(item.get("commit"))[:_DIGITS], item.get("label"), item.get("runId")
+    words = (item.get("date"), commit, label, f"run {run_id}" if run_id else "", item.get("subject"))
+    return Choice(f"{commit}:{label}" if label else commit, "  ".join(str(word) for word in words if word))
 
 
 def some(choices: Sequence[Choice], otherwise: str) -> Sequence[Choice]:

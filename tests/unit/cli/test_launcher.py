@@ -34,6 +34,12 @@ def answers(server: StubServer) -> None:
     server.on("GET", "/api/runs", Reply(values=a_page(*runs)))
     server.on("GET", f"{INDEX}/hubs", Reply(values=a_page({"hub": "hub-a"})))
     server.on("GET", f"{INDEX}/hub-a/dates", Reply(values=a_page({"date": "2026-03-01"})))
+    snapshots = [
+        {"commit": letter * 40, "label": label, "date": "2026-03-01", "runId": run_id, "subject": "sync"}
+        for letter, label, run_id in (("c", "", 9), ("b", "2026-03-02", 8), ("a", "", 7))
+    ]
+    server.on("GET", "/api/datasets/images/snapshots", Reply(values=a_page(*snapshots)))
+    server.on("GET", "/api/datasets/spike/snapshots", Reply(values=a_page(snapshots[0])))
     snapshot = {"operator": "panos", "dataset": "images", "commit": "cccc"}
     server.on("GET", f"{INDEX}/hub-a/2026-03-01/operators", Reply(values=a_page(snapshot)))
 
@@ -71,6 +77,9 @@ WAYS = {
     "run\n2\n--open 'it\ncrawl --depth 2\n": "tool run zeta -- crawl --depth 2",
     "retrieve\n\n\n\n\n": RETRIEVE,
     "retrieve\n1\n1\n1\nthen\n": f"{RETRIEVE} --as=then",
+    "compare\nimages\n\n\n": "dataset compare images bbbbbbbbbbbb:2026-03-02 cccccccccccc",
+    "compare\nimages\n2\n\n": "dataset compare images aaaaaaaaaaaa bbbbbbbbbbbb:2026-03-02",
+    "compare\nimages\n\nrun 7\n": "dataset compare images aaaaaaaaaaaa cccccccccccc",
     "schedule\nspike\ndaily\n03:30\nEurope/Zurich\n": "tool schedule spike daily --at=03:30 --zone=Europe/Zurich",
     "schedule\nspike\nweekly\n\n\n": "tool schedule spike weekly --at=00:00 --zone=UTC",
     "schedule\nspike\nother\n*/15 * * * *\n": "tool schedule spike '*/15 * * * *'",
@@ -126,6 +135,12 @@ def test_an_error_comes_back_to_the_menu(launch: Open, server: StubServer) -> No
     assert "No data set is cloned on the server yet." in result.err
     assert "No run is under way." in result.err
     assert commands(result) == [["run", "list"]]
+
+
+def test_one_snapshot_is_compared_with_nothing(launch: Open) -> None:
+    result = launch("compare\nspike\nquit\n")
+    assert "'spike' has no two snapshots yet." in result.err
+    assert commands(result) == []
 
 
 def test_a_command_that_fails_comes_back_to_the_menu(launch: Open, server: StubServer) -> None:
@@ -215,6 +230,7 @@ def test_whatever_is_typed_there_is_no_trace(launch: Open, server: StubServer, s
     chance = random.Random(seed)
     for method, path in (("POST", "/api/jobs"), ("POST", "/api/tools"), ("DELETE", "/api/runs/31")):
         server.on(method, path, Reply(422, {"message": "No."}))
+    server.on("GET", "/api/datasets/images/compare", Reply(422, {"message": "No."}))
     for name in ("spike", "zeta"):
         server.on("POST", f"/api/tools/{name}/runs", Reply(422, {"message": "No."}))
     for run_id in ("3", "30", "31"):
