@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
-from typing import IO
+from typing import Protocol
 
 from app.errors import BackendFailed
 from app.repositories.git_command import Conditions, GitCommand
@@ -97,11 +97,22 @@ class History:
         entries = (item.partition("\t") for item in items)
         return {path: facts.split(" ")[2] for facts, _, path in entries if not facts.startswith(_SUBMODULE)}
 
+    def sizes(self, blobs: Iterable[str]) -> dict[str, int | None]:
+        """Give the sizes of blobs in bytes, without reading them; None where the clone does not have one."""
+        with self._git.opened((self._place, "cat-file", "--batch-check"), Conditions()) as stream:
+            return dict(_sizes(stream, dict.fromkeys(blobs)))
+
     @contextmanager
     def contents(self) -> Iterator[Contents]:
         """Give what reads contents, by one git for as long as the block lasts."""
         with self._git.opened((self._place, "cat-file", "--batch"), Conditions()) as stream:
             yield Contents(stream)
+
+
+class Target(Protocol):
+    """Where bytes go."""
+
+    def write(self, data: bytes, /) -> object: ...  # noqa: D102
 
 
 class Contents:
@@ -112,40 +123,19 @@ class Contents:
 
     def facts(self, blobs: Iterable[str], with_head: Collection[str] = ()) -> Iterator[tuple[str, BlobFacts]]:
         """Give what is in each of these blobs; the beginning of those ``with_head`` too."""
-        asked, waiting = iter(blobs), deque[str]()
-        self._ask(islice(asked, _AT_ONCE), waiting)
-        while waiting:
-            blob = waiting.popleft()
-            size = self._size()
-            facts = BlobFacts(None, None) if size is None else self._facts(size, is_kept=blob in with_head)
-            self._ask(islice(asked, 1), waiting)
-            yield blob, facts
+        for blob, size in _sizes(self._stream, blobs):
+            yield blob, BlobFacts(None, None) if size is None else self._facts(size, is_kept=blob in with_head)
 
-    def copy(self, blob: str, target: IO[bytes]) -> bool:
-        """Write a blob to ``target``, and tell whether the clone has it."""
-        self._ask([blob], deque())
-        size = self._size()
-        for piece in self._pieces(size or 0, is_there=size is not None):
+    def copy(self, blob: str, target: Target) -> bool:
+        """Write a blob to ``target``, and tell whether the clone has it. What ``target`` raises ends all reading."""
+        _, size = next(_sizes(self._stream, [blob]))
+        for piece in self._pieces(size):
             target.write(piece)
         return size is not None
 
-    def _ask(self, blobs: Iterable[str], waiting: deque[str]) -> None:
-        if names := list(blobs):
-            self._stream.send("".join(f"{name}\n" for name in names).encode())
-            waiting.extend(names)
-
-    def _size(self) -> int | None:
-        """Read what stands before a blob, and give its length in bytes."""
-        words = (self._stream.until(b"\n") or b"").split(b" ")
-        if words[-1] == b"missing":
-            return None
-        if len(words) != 3:
-            raise BackendFailed("Git does not answer as expected in the local clone.", hint="It is tried again.")
-        return int(words[2])
-
     def _facts(self, size: int, *, is_kept: bool) -> BlobFacts:
         rows, is_text, head, last = 0, True, b"", b"\n"
-        for piece in self._pieces(size, is_there=True):
+        for piece in self._pieces(size):
             rows += piece.count(b"\n")
             is_text = is_text and b"\0" not in piece
             if is_kept and len(head) < HEAD_BYTES:
@@ -153,10 +143,29 @@ class Contents:
             last = piece[-1:]
         return BlobFacts(size, rows + (last != b"\n") if is_text else None, head if is_kept else None)
 
-    def _pieces(self, size: int, *, is_there: bool) -> Iterator[bytes]:
-        yield from self._stream.pieces(size)
-        if is_there:
+    def _pieces(self, size: int | None) -> Iterator[bytes]:
+        if size is not None:
+            yield from self._stream.pieces(size)
             self._stream.until(b"\n")
+
+
+def _sizes(stream: GitStream, blobs: Iterable[str]) -> Iterator[tuple[str, int | None]]:
+    """Ask git for blobs, some ahead, and give each with its size in bytes, None where the clone does not have it.
+
+    Where git was asked for contents, they must be read before the next size is.
+    """
+    asked, waiting = iter(blobs), deque[str]()
+    while True:
+        more = list(islice(asked, _AT_ONCE - len(waiting)))
+        if more:
+            stream.send("".join(f"{name}\n" for name in more).encode())
+        waiting.extend(more)
+        if not waiting:
+            return
+        words = (stream.until(b"\n") or b"").split(b" ")
+        if len(words) != 3 and words[-1] != b"missing":
+            raise BackendFailed("Git does not answer as expected in the local clone.", hint="It is tried again.")
+        yield waiting.popleft(), None if words[-1] == b"missing" else int(words[2])
 
 
 def _trailer(key: str) -> str:
