@@ -28,6 +28,9 @@ from app.services.file_mounts import remove_stray_files
 from app.services.hygiene import sweep
 from app.services.installations_work import work_on_installations
 from app.services.lock_keeping import LockKeeper, hear_of_freed_locks
+from app.services.publishing import push_due
+from app.services.publishing_index import index_pushed
+from app.services.quarantine_work import work_on_decisions
 from app.services.secrets import sweep_secrets
 from app.services.snapshot_indexing import SnapshotIndexer
 from app.services.terms import LeaderWatch, Life, begin_term, fence_of
@@ -41,6 +44,7 @@ EXIT_CLOCK_DEAD = 70
 CLONES = "mao.clones"
 INSTALLATIONS = "mao.installations"
 LOCKS = "mao.locks"
+DECISIONS = "mao.decisions"
 PLANS = "mao.plans"
 QUESTIONS = "mao.questions"
 _WAKE_SECONDS = 1.0
@@ -101,6 +105,7 @@ def _lead(parts: AgentParts, office: Office, stop: threading.Event) -> None:
     cleaner = Cleaner(context, parts.retention)
     clock.add(Tick("mao.retention", 3600.0, cleaner.remove_expired, first_after_seconds=300.0))
     clock.add(Tick("mao.gc", 86_400.0, cleaner.collect_garbage, first_after_seconds=600.0))
+    clock.add(Tick("mao.index", 5.0, lambda: index_pushed(context, parts.index)))
     life = Life(context)
     clock.add(Tick("mao.life", 3.0, lambda: life.show(clock.describe())))
     clock.add(Tick("mao.backends", 3.0, life.look))
@@ -143,6 +148,8 @@ def _ticks(context: AgentContext, dispatcher: Dispatcher) -> list[Tick]:
         Tick("mao.notifications", 2.0, lambda: deliver(context)),
         Tick(PLANS, 2.0, dispatcher.plan),
         Tick(CLONES, 5.0, lambda: work_on_clones(context)),
+        Tick(DECISIONS, 5.0, lambda: work_on_decisions(context)),
+        Tick("mao.pushes", 15.0, lambda: push_due(context)),
         Tick(INSTALLATIONS, 5.0, lambda: work_on_installations(context)),
         Tick("mao.snapshots", 2.0, SnapshotIndexer(context).work),
         Tick(QUESTIONS, 2.0, Answering(context, ANSWERERS).work),
@@ -167,6 +174,7 @@ def _serve(dispatcher: Dispatcher, keeper: LockKeeper, clock: Clock, office: Off
             clock.look_again()
         if told.has_clones:
             clock.do_now(CLONES)
+            clock.do_now(DECISIONS)
         if told.has_installations:
             clock.do_now(INSTALLATIONS)
         if told.has_questions:

@@ -18,6 +18,7 @@ from app.repositories.locks import LockRepository
 from app.repositories.registry import Registry
 from app.services.audit import AuditService
 from app.services.clones import CloneService
+from app.services.comparisons import ComparisonService
 from app.services.datasets import DatasetService
 from app.services.figures import FigureService
 from app.services.firing import FiringService
@@ -31,6 +32,7 @@ from app.services.notifications import NotificationService
 from app.services.outputs import OutputService
 from app.services.passports import PassportService
 from app.services.plans import Planner
+from app.services.quarantines import QuarantineService
 from app.services.questions import QuestionService
 from app.services.refusals import RefusalService
 from app.services.replays import ReplayService
@@ -68,8 +70,10 @@ class Services:
     runs: RunService
     submissions: SubmitService
     run_changes: RunChangeService
+    quarantines: QuarantineService
     replays: ReplayService
     verifications: VerificationService
+    comparisons: ComparisonService
     passports: PassportService
     outputs: OutputService
     files: FileService
@@ -95,6 +99,7 @@ class AgentParts:
     settings: Settings
     database: Database
     registry: Registry
+    index: Index
     locks: LockRepository
     renewer: LeaseRenewer
     planner: Planner
@@ -124,8 +129,10 @@ def build(settings: Settings) -> Services:
         runs=RunService(database, changes),
         submissions=SubmitService(database, planner),
         run_changes=RunChangeService(database),
+        quarantines=QuarantineService(database),
         replays=ReplayService(database),
         verifications=VerificationService(database, QuestionService(database)),
+        comparisons=ComparisonService(registry, SnapshotService(database), questions),
         passports=PassportService(database),
         outputs=OutputService(database, changes),
         files=files,
@@ -154,6 +161,7 @@ def equip(settings: Settings) -> AgentParts:
         settings=settings,
         database=database,
         registry=registry,
+        index=Index(kv),
         locks=locks,
         renewer=LeaseRenewer(locks, settings.limits.lock_seconds),
         planner=Planner(registry, _backends(settings)),

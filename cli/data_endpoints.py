@@ -49,6 +49,19 @@ class DataEndpoints:
 
         return first_items(fetch, limit), is_complete
 
+    # Files that were kept out of the data.
+
+    def decide(self, run_id: int, decision: str) -> Json:
+        """Ask that what is kept of a run be part of the data, or removed: ``decision`` is promote or discard."""
+        return self._client.send("POST", f"/api/runs/{run_id}/{decision}").json
+
+    def compare(self, name: str, query: Json) -> Answer:
+        """Ask what differs between two snapshots; the agent may be at work on the answer (202).
+
+        ``query`` may hold from, to, key, scope, format and limit.
+        """
+        return self._client.get(f"/api/datasets/{segment(name)}/compare", query)
+
     # What became of a run's data.
 
     def get_passport(self, run_id: int) -> Json:

@@ -13,6 +13,8 @@ import click
 from cli import __version__
 from cli.client import Client
 from cli.commands import (  # noqa: F401 - importing them adds their verbs
+    dataset_compare,
+    dataset_decisions,
     dataset_retrieve,
     dataset_snapshots,
     run_changes,

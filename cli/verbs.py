@@ -97,7 +97,7 @@ run_argument = click.argument("run_id", metavar="RUN", type=click.IntRange(min=1
 job_argument = click.argument("job_id", metavar="JOB")
 command_argument = click.argument("command", metavar="[-- COMMAND ARG...]", nargs=-1, type=click.UNPROCESSED)
 publish_option = click.option(
-    "--publish", type=click.Choice(["none", "commit"]), help="What becomes of a good run's files."
+    "--publish", type=click.Choice(["none", "commit", "push"]), help="What becomes of a good run's files."
 )
 env_option = pairs_option("--env", "env", "Set a variable of the tool's environment.")
 run_timeout_option = length_option("--run-timeout", "run_timeout_seconds", "End the run after so long.")

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from app.services.notifications import NotificationService
     from app.services.outputs import OutputService
     from app.services.passports import PassportService
+    from app.services.quarantines import QuarantineService
     from app.services.refusals import RefusalService
     from app.services.run_changes import RunChangeService
     from app.services.run_files import FileService
@@ -60,6 +61,9 @@ class Services(Protocol):
 
     @property
     def submissions(self) -> SubmitService: ...  # noqa: D102
+
+    @property
+    def quarantines(self) -> QuarantineService: ...  # noqa: D102
 
     @property
     def run_changes(self) -> RunChangeService: ...  # noqa: D102

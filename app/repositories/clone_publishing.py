@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
-from app.repositories import clone_push, clone_quarantine, clone_remote
+from app.repositories import clone_decisions, clone_push, clone_quarantine, clone_remote
 from app.repositories.clone_holding import HeldClones
 from app.repositories.clone_push import Published, Target
 
@@ -44,3 +45,26 @@ class PublishingClones(HeldClones):
         """
         with self._held(name) as repository:
             return clone_quarantine.quarantine(repository.require(), baseline, run_id)
+
+    def promote(self, name: str, run_id: int, subject: str, trailers: Mapping[str, str]) -> str:
+        """Put what is kept of a run onto the branch and into the work tree, as a commit of its own, and give that.
+
+        Safe to repeat after a kill at any point.
+
+        Raises:
+            NotFound: nothing is kept of the run.
+            WrongState: one of the files was changed since, or is in the way; nothing is changed then.
+        """
+        with self._held(name) as repository:
+            return clone_decisions.promote(repository.require(), run_id, message_of(subject, trailers))
+
+    def discard(self, name: str, run_id: int) -> None:
+        """Remove what is kept of a run; what is absent is no error."""
+        with self._held(name) as repository:
+            clone_decisions.discard(repository.require(), run_id)
+
+
+def message_of(subject: str, trailers: Mapping[str, str]) -> str:
+    """Give the message of a commit: its subject, and what is to be read of it by programs."""
+    lines = [f"{key}: {' '.join(value.split())}" for key, value in trailers.items() if value.strip()]
+    return f"{subject.strip()}\n\n" + "".join(f"{line}\n" for line in lines)

@@ -12,7 +12,7 @@ import re
 import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from app.errors import BackendFailed, RemoteDown
 from app.repositories.clone_rebase import Rebased, identities, rebased
@@ -36,13 +36,15 @@ _WORDS = re.compile(r"^remote: *(?:error: *)?(.*\S)", re.MULTILINE)
 class Target:
     """Where a clone publishes to: address and branch, and the branch for commits that are in conflict.
 
-    ``day`` (``YYYY-MM-DD``) names the branch that keeps what a rewritten remote does not have any more.
+    ``day`` (``YYYY-MM-DD``) names the branch that keeps what a rewritten remote does not have any more. ``expected``
+    are commits of which the caller wants to know where they are, even if that was told before.
     """
 
     url: str
     branch: str
     conflict_branch: str
     day: str
+    expected: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -128,6 +130,7 @@ def _sides(repository: Repository, target: Target, end: float) -> _Sides:
     limits = [f"^{commit}" for commit in (theirs, followed, accounted) if commit]
     commits = _list(repository, "--first-parent", ours, *limits)
     known, rest = _known(repository, commits, ours, theirs) if commits else (Published(ours), [])
+    known = _with_expected(repository, known, [commit for commit in target.expected if commit not in commits], theirs)
     is_whole = len(rest) == len(commits) and not is_rewritten and repository.is_ancestor(accounted, theirs)
     return _Sides(theirs, ours, rest, known, is_whole and repository.is_ancestor(theirs, ours))
 
@@ -155,6 +158,20 @@ def _known(repository: Repository, commits: Sequence[str], ours: str, theirs: st
     branches = sorted({branch for _, branch in kept.values()})
     message = f"In conflict with what others have pushed; kept on branch {', '.join(branches)}." if kept else ""
     return Published(ours, landed, kept, message), rest
+
+
+def _with_expected(repository: Repository, known: Published, expected: Sequence[str], theirs: str) -> Published:
+    """Add those of the ``expected`` commits that are at the remote as they are."""
+    landed, aside = dict(known.landed), dict(known.aside)
+    for commit in filter(repository.commit_of, expected):
+        if theirs and repository.is_ancestor(commit, theirs):
+            landed[commit] = commit
+            continue
+        form = f"--format=%(refname:lstrip={SET_ASIDE.count('/')})"
+        branches = repository.run("for-each-ref", form, f"--contains={commit}", SET_ASIDE).text.splitlines()
+        if branches:
+            aside[commit] = (commit, branches[0])
+    return replace(known, landed=landed, aside=aside)
 
 
 def _by_identity(commits: Mapping[str, str]) -> dict[str, list[str]]:

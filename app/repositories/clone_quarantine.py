@@ -1,4 +1,4 @@
-"""What a failed run has written: kept on a branch of its own, and taken out of the work tree.
+"""What a run has written that is not to be data (yet): kept on a branch of its own, out of the work tree.
 
 Two steps, each of which may be cut short and repeated. A mark between them says that everything is stored, so that a
 repetition never takes a half restored work tree for the result of the run.
@@ -38,7 +38,7 @@ def store(repository: Repository, baseline: str, run_id: int) -> None:
     _set_aside(repository, run_id)
     state = repository.tree_now()
     if state != baseline:
-        tip = _added(repository, state, run_id)
+        tip = _added(repository, state, _before(repository, baseline, run_id), run_id)
         repository.run("update-ref", f"{_STORED}{run_id}", tip)
 
 
@@ -56,7 +56,8 @@ def _take_out_hidden(repository: Repository, baseline: str, run_id: int) -> None
     if state == baseline:
         return
     tip = repository.commit_of(f"{PREFIX}{run_id}")
-    _added(repository, _joined(repository, tip, repository.changes(baseline, state, "AMT")), run_id)
+    joined = _joined(repository, tip, repository.changes(baseline, state, "AMT"))
+    _added(repository, joined, repository.commit_of(f"{tip}^"), run_id)
     repository.restore(baseline)
     if repository.tree_now() != baseline:
         raise BackendFailed(
@@ -80,12 +81,19 @@ def _joined(repository: Repository, commit: str, paths: list[str]) -> str:
         remove_folder(listing)
 
 
-def _added(repository: Repository, tree: str, run_id: int) -> str:
-    """Put ``tree`` on the run's branch, unless it is there, and give the commit."""
+def _before(repository: Repository, baseline: str, run_id: int) -> str:
+    """Give a commit that holds exactly what was there before the run, behind what is on its branch already."""
+    tip = repository.commit_of(f"{PREFIX}{run_id}") or repository.head()
+    is_as_before = tip and repository.tree_of(tip) == baseline
+    return tip if is_as_before else repository.commit_tree(baseline, tip, f"before run {run_id}")
+
+
+def _added(repository: Repository, tree: str, before: str, run_id: int) -> str:
+    """Put ``tree`` on the run's branch behind the commit ``before``, unless it is there, and give its commit."""
     tip = repository.commit_of(f"{PREFIX}{run_id}")
     if tip and repository.tree_of(tip) == tree:
         return tip
-    commit = repository.commit_tree(tree, tip or repository.head(), f"quarantine run {run_id}")
+    commit = repository.commit_tree(tree, before, f"quarantine run {run_id}")
     repository.run("update-ref", f"{PREFIX}{run_id}", commit)
     return commit
 

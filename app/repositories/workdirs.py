@@ -18,7 +18,7 @@ from app.repositories import (
     clone_snapshot,
 )
 from app.repositories.clone_history import History
-from app.repositories.clone_publishing import PublishingClones
+from app.repositories.clone_publishing import PublishingClones, message_of
 from app.repositories.clone_remote import ClonePlan, RefreshResult
 from app.repositories.clone_repository import GIT_DIRS, Repository
 from app.repositories.folders import disk_bytes, remove_folder
@@ -208,7 +208,7 @@ class Workdirs(PublishingClones):
             repository.run("add", "--all")
             if repository.run("write-tree").text == repository.tree_of(head):
                 return None
-            text = _message(message, {_RUN_TRAILER: str(run_id), **trailers})
+            text = message_of(message, {_RUN_TRAILER: str(run_id), **trailers})
             repository.run("commit", "--quiet", "--no-verify", "--cleanup=verbatim", f"--message={text}")
             return repository.head()
 
@@ -294,11 +294,6 @@ class Workdirs(PublishingClones):
             clone_leftovers.remove(repository.places)
 
 
-def _message(subject: str, trailers: Mapping[str, str]) -> str:
-    lines = [f"{key}: {' '.join(value.split())}" for key, value in trailers.items() if value.strip()]
-    return f"{subject.strip()}\n\n" + "".join(f"{line}\n" for line in lines)
-
-
 def _refuse_loss(repository: Repository) -> None:
     uncommitted, unpushed = repository.uncommitted(), repository.unpushed()
     kept = clone_quarantine.branches(repository)
@@ -312,5 +307,5 @@ def _refuse_loss(repository: Repository) -> None:
     if losses:
         raise WrongState(
             f"Removing the clone of '{repository.places.name}' would lose {', '.join(losses)}.",
-            hint="Push or copy them first, or remove with force.",
+            hint="Push, promote or copy them first, or remove with force.",
         )

@@ -8,14 +8,16 @@ from typing import Any
 
 from app.errors import MaoError, Superseded, Unavailable
 from app.executors.outcomes import Outcome
-from app.models.run import Cause, Run, RunStatus
-from app.models.tool import OnSpike, Publish
+from app.models.run import Cause, QuarantineState, Run, RunStatus
+from app.models.tool import OnSpike
 from app.repositories.workdirs import Written
 from app.services.agent_context import AgentContext
 from app.services.judging import Judgement, judge_run
+from app.services.publishing import publish_run
+from app.services.quarantining import earlier_judgement, is_kept_out
 from app.services.replay_plans import plan_of
 from app.services.reports import ReportFacts, build_report
-from app.services.requests import run_date, tool_of
+from app.services.requests import tool_of
 
 log = logging.getLogger(__name__)
 
@@ -27,8 +29,10 @@ class Settlement:
     outcome: Outcome
     judgement: Judgement | None = None
     output_commit: str | None = None
+    original_commit: str | None = None
     output_tree: str | None = None
     quarantine: str | None = None
+    quarantine_commit: str | None = None
     is_unsettled: bool = False
     warnings: list[str] = field(default_factory=list)
 
@@ -36,6 +40,12 @@ class Settlement:
     def is_spike(self) -> bool:
         """Tell whether the newest value is anomalous."""
         return self.judgement is not None and self.judgement.is_spike
+
+    @property
+    def kept(self) -> dict[str, Any]:
+        """The columns of the run that say what was kept out of the data."""
+        state = QuarantineState.HELD if self.quarantine_commit else None
+        return {"quarantine_state": state, "quarantine_commit": self.quarantine_commit}
 
     @property
     def verdict(self) -> dict[str, Any] | None:
@@ -90,13 +100,15 @@ def _settle_success(context: AgentContext, run: Run, settled: Settlement) -> Non
             settled.output_tree = context.workdirs.keep_replay(replay.clone, run.id)
             return
         written = _written(context, run)
-        settled.output_tree = written.tree or None
-        settled.judgement = judge_run(context, run, written.paths)
-        if settled.judgement and settled.judgement.is_spike and tool_of(run).on_spike == OnSpike.FAIL:
-            message = f"Failed because of a spike: {settled.judgement.verdict['sentence']}"
-            settled.outcome = replace(settled.outcome, status=RunStatus.FAILED, cause=Cause.TOOL_ERROR, message=message)
+        earlier = earlier_judgement(run)
+        settled.output_tree = run.output_tree if earlier else written.tree or None
+        settled.judgement = earlier or judge_run(context, run, written.paths)
+        if is_kept_out(context, run, settled.judgement, settled.output_tree):
+            _keep_out(context, run, settled)
             return
-        settled.output_commit = _publish(context, run)
+        published, warnings = publish_run(context, run)
+        settled.output_commit, settled.original_commit = published.output_commit, published.original_commit
+        settled.warnings += warnings
     except Unavailable:
         raise
     except MaoError as error:
@@ -105,24 +117,19 @@ def _settle_success(context: AgentContext, run: Run, settled: Settlement) -> Non
         )
 
 
+def _keep_out(context: AgentContext, run: Run, settled: Settlement) -> None:
+    """Keep anomalous data out of the data set; whether that is a failure is for the tool to say."""
+    if tool_of(run).on_spike == OnSpike.QUARANTINE:
+        set_aside(context, run, settled)
+        return
+    message = f"Failed because of a spike: {settled.verdict['sentence']}" if settled.verdict else ""
+    settled.outcome = replace(settled.outcome, status=RunStatus.FAILED, cause=Cause.TOOL_ERROR, message=message)
+
+
 def _written(context: AgentContext, run: Run) -> Written:
     if run.clone is None or run.baseline_tree is None:
         return Written("", [])
     return context.workdirs.changed_since(run.clone, run.baseline_tree)
-
-
-def _publish(context: AgentContext, run: Run) -> str | None:
-    policy = run.parameters.get("publish") or tool_of(run).publish
-    if run.clone is None or policy == Publish.NONE:
-        return None
-    trailers = {
-        "Mao-Run": str(run.id),
-        "Mao-Tool": run.tool,
-        "Mao-Image": run.image_digest or "none",
-        "Mao-Node": context.node,
-        "Mao-Input": run.input_commit or "none",
-    }
-    return context.workdirs.commit(run.clone, f"sync {run_date(run)}", trailers, run.id, run.input_commit)
 
 
 def set_aside(context: AgentContext, run: Run, settled: Settlement) -> None:
@@ -133,7 +140,8 @@ def set_aside(context: AgentContext, run: Run, settled: Settlement) -> None:
     if run.clone is None or run.baseline_tree is None:
         return
     try:
-        if context.workdirs.quarantine(run.clone, run.baseline_tree, run.id):
+        settled.quarantine_commit = context.workdirs.quarantine(run.clone, run.baseline_tree, run.id)
+        if settled.quarantine_commit:
             settled.quarantine = f"quarantine/{run.id}"
     except Superseded:
         raise

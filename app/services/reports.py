@@ -126,7 +126,10 @@ def _data_directory(facts: ReportFacts) -> str:
 def _body(facts: ReportFacts, verdict: dict[str, Any] | None) -> list[str]:
     notes = [f"Warning: {warning}" for warning in facts.warnings]
     if facts.quarantine:
-        notes.append(f"Files of this run are not in the data but on its branch {facts.quarantine}")
+        notes.append(
+            f"Files of this run are not in the data but on its branch {facts.quarantine}; decide with "
+            f"'maoctl dataset promote {facts.run_id}' or 'maoctl dataset discard {facts.run_id}'"
+        )
     if facts.status != RunStatus.SUCCEEDED:
         notes = [_ending(facts), *notes]
     if verdict:

@@ -124,7 +124,12 @@ class Supervision:
                 self._executor(run).stop(run.handle, StopMode.FORCE, 0)
             settled = Settlement(Outcome(RunStatus.IN_DOUBT, Cause.BACKEND_ERROR, message))
             set_aside(self._context, run, settled)
-            columns = {"message": message, "cause": Cause.BACKEND_ERROR, "is_unsettled": settled.is_unsettled}
+            columns = {
+                "message": message,
+                "cause": Cause.BACKEND_ERROR,
+                "is_unsettled": settled.is_unsettled,
+                **settled.kept,
+            }
             with self._context.database.transaction() as session:
                 self._change(session, run, RunStatus.IN_DOUBT, columns)
         except Exception:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from app.errors import BackendFailed, Conflict, Invalid, RemoteDown
-from app.models.run import Cause, Run
+from app.models.dataset import History
+from app.models.run import Cause, QuarantineState, Run
 from app.repositories.runs import RunRepository
 from app.services.agent_context import AgentContext
 from app.services.clones import check_no_snapshot
@@ -44,7 +45,7 @@ def _ready_clone(context: AgentContext, run: Run, clone: str) -> dict[str, Any]:
         refreshed = workdirs.refresh(clone, run.data_url or "", run.data_branch or "")
         warnings += [refreshed.warning] if refreshed.warning else []
     else:
-        workdirs.clone(clone, run.data_url or "", run.data_branch or "")
+        _clone(context, run, clone)
     return {
         "baseline_tree": workdirs.baseline(clone),
         "input_commit": workdirs.head(clone) or None,
@@ -52,21 +53,28 @@ def _ready_clone(context: AgentContext, run: Run, clone: str) -> dict[str, Any]:
     }
 
 
+def _clone(context: AgentContext, run: Run, clone: str) -> None:
+    history = run.data_history or History.FULL
+    context.workdirs.clone(clone, run.data_url or "", run.data_branch or "", history=history)
+
+
 def _set_aside_what_is_left(context: AgentContext, clone: str) -> None:
     """Do what could not be done when an earlier run ended, lest its files become part of this one's."""
     with context.database.transaction() as session:
         unsettled = RunRepository(session).unsettled(clone)
     for earlier in unsettled:
+        columns = dict[str, Any]()
         if earlier.baseline_tree is not None:
-            context.workdirs.quarantine(clone, earlier.baseline_tree, earlier.id)
+            commit = context.workdirs.quarantine(clone, earlier.baseline_tree, earlier.id)
+            columns = {"quarantine_state": QuarantineState.HELD, "quarantine_commit": commit} if commit else {}
         with context.database.transaction() as session:
-            RunRepository(session).set(earlier.id, is_unsettled=False)
+            RunRepository(session).set(earlier.id, is_unsettled=False, **columns)
 
 
 def _ready_replay(context: AgentContext, run: Run, replay: ReplayPlan) -> dict[str, Any]:
     if not replay.clone:
         return {}
     if not context.workdirs.exists(replay.clone):
-        context.workdirs.clone(replay.clone, run.data_url or "", run.data_branch or "")
+        _clone(context, run, replay.clone)
     context.workdirs.write_replay(replay.clone, run.id, replay.tree)
     return {"baseline_tree": replay.tree, "input_commit": replay.commit or None}

@@ -245,7 +245,8 @@ def test_warnings_and_the_branch_of_kept_files_come_before_the_spike_section() -
     section = _section(warnings=["A process was killed."], quarantine="quarantine/12")
     assert section[:3] == [
         "Warning: A process was killed.",
-        "Files of this run are not in the data but on its branch quarantine/12",
+        "Files of this run are not in the data but on its branch quarantine/12; decide with "
+        "'maoctl dataset promote 12' or 'maoctl dataset discard 12'",
         "Spike detector output:",
     ]
     assert section[-1] == "No data anomalies detected"

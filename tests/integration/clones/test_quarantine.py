@@ -46,7 +46,8 @@ def test_a_failed_run_is_taken_out_and_what_lay_there_before_stays(workdirs: Wor
     assert not (tree / "deep").exists()
     assert workdirs.baseline("data") == baseline
     assert workdirs.head("data") == head
-    assert git("log", "-1", "--format=%P %s", str(commit), cwd=tree) == f"{head} quarantine run 7"
+    assert git("log", "-1", "--format=%s", str(commit), cwd=tree) == "quarantine run 7"
+    assert git("rev-parse", f"{commit}^^{{tree}}", f"{commit}^^", cwd=tree).split() == [baseline, head]
     assert git("rev-parse", "quarantine/7", cwd=tree) == commit
     names = git("ls-tree", "-r", "-z", "--name-only", str(commit), cwd=tree).split("\0")
     assert {name for name in names if name} == spoilt.keys() - {"my.cache"}
@@ -104,7 +105,7 @@ def test_a_second_attempt_of_a_run_adds_to_its_branch(workdirs: Workdirs, tree: 
     first = workdirs.quarantine("data", baseline, 7)
     (tree / "half.csv").write_text("second\n")
     second = workdirs.quarantine("data", baseline, 7)
-    assert git("log", "-1", "--format=%P", str(second), cwd=tree) == first
+    assert git("rev-parse", f"{second}^^{{tree}}", f"{second}^^", cwd=tree).split() == [baseline, first]
     assert git("show", f"{second}:half.csv", cwd=tree) == "second"
 
 

@@ -120,7 +120,7 @@ class Verifications(Recorder):
 class RunChanges(Recorder):
     def __getattr__(self, method: str) -> Callable[..., Run]:
         """Note whatever change is asked for; run 2 is in no state for any."""
-        if method not in ("start", "refresh", "resolve"):
+        if method not in ("start", "refresh", "resolve", "promote", "discard"):
             raise AttributeError(method)
 
         def change(identity: Identity, run_id: int, *arguments: Any) -> Run:

@@ -26,6 +26,7 @@ from app.services.why import Answer
 from .output_stubs import Outputs
 from .run_stubs import Files, Passports, Replays, RunChanges, Runs, Submissions, Verifications, Webhooks
 from .samples import NOON, Recorder
+from .comparison_stubs import Comparisons
 from .snapshot_stubs import Snapshots
 
 NEPAL = timezone(timedelta(hours=5, minutes=45))
@@ -338,8 +339,10 @@ def stub_services() -> SimpleNamespace:
         outputs=Outputs(),
         submissions=Submissions(),
         run_changes=RunChanges(),
+        quarantines=RunChanges(),
         replays=Replays(),
         verifications=Verifications(),
+        comparisons=Comparisons(),
         passports=Passports(),
         files=Files(),
         webhooks=Webhooks(),

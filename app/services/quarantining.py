@@ -1,0 +1,33 @@
+"""A run whose data are anomalous, where its tool wants such data kept out until somebody has decided."""
+
+from __future__ import annotations
+
+from app.models.run import QuarantineState, Run
+from app.models.tool import OnSpike
+from app.repositories.runs import RunRepository
+from app.services.agent_context import AgentContext
+from app.services.judging import Judgement
+from app.services.requests import tool_of
+
+_KEEPING_OUT = (OnSpike.QUARANTINE, OnSpike.FAIL)
+
+
+def earlier_judgement(run: Run) -> Judgement | None:
+    """Give the judgement after which the run's files began to be set aside, should that have been cut short.
+
+    Once they are out of the work tree nobody could judge them again.
+    """
+    if run.quarantine_state == QuarantineState.HELD and run.spike is not None:
+        return Judgement(run.spike)
+    return None
+
+
+def is_kept_out(context: AgentContext, run: Run, judgement: Judgement | None, output_tree: str | None) -> bool:
+    """Tell whether the run's files are to be kept out of the data; if so, that is written down first."""
+    if judgement is None or not judgement.is_spike or tool_of(run).on_spike not in _KEEPING_OUT:
+        return False
+    if run.quarantine_state is None:
+        columns = {"quarantine_state": QuarantineState.HELD, "spike": judgement.verdict, "output_tree": output_tree}
+        with context.database.transaction() as session:
+            RunRepository(session).set(run.id, epoch=context.epoch, **columns)
+    return True
