@@ -29,7 +29,8 @@ class Clone(Base):
     """A data set's clone on this node, or the wish for one. ``name`` is also its folder in the import directory.
 
     A clone with a ``commit`` is a retrieved snapshot: it shows exactly that commit and is never refreshed.
-    ``indexed_commit`` is the head whose snapshots are all known.
+    ``history`` is how much of the remote's past a new one gets. ``indexed_commit`` is the head whose snapshots are all
+    known.
     """
 
     __tablename__ = "clones"
@@ -37,6 +38,7 @@ class Clone(Base):
     name: Mapped[str] = mapped_column(primary_key=True)
     url: Mapped[str]
     branch: Mapped[str | None]
+    history: Mapped[str | None]
     commit: Mapped[str | None]
     state: Mapped[str]
     is_removal_forced: Mapped[bool] = mapped_column(server_default=text("false"))

@@ -211,6 +211,7 @@ class Run(Base):
     clone: Mapped[str | None]
     data_url: Mapped[str | None]
     data_branch: Mapped[str | None]
+    data_history: Mapped[str | None]
     baseline_tree: Mapped[str | None]
     is_unsettled: Mapped[bool] = mapped_column(server_default=text("false"))
     input_commit: Mapped[str | None]

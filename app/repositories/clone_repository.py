@@ -30,7 +30,7 @@ SET_ASIDE = "refs/mao/set-aside/"
 # Data are bytes: nothing that a repository says in .gitattributes may change them on the way in or out.
 _ATTRIBUTES = "* -text -ident -filter -working-tree-encoding\n"
 PINNED = "mao.commit"
-_PARTIAL = "extensions.partialclone"
+_PARTIAL = "remote.origin.promisor"
 _STALE_LOCKS = ("*.lock", "refs/**/*.lock", "objects/**/*.lock")
 _STALE_FILES = (*_STALE_LOCKS, "objects/pack/tmp_*", "objects/??/tmp_obj_*", "objects/tmp_objdir-*", "mao-*")
 

@@ -7,6 +7,7 @@ import time
 
 from app.errors import MaoError, Superseded
 from app.models.clone import Clone, CloneState
+from app.models.dataset import History
 from app.repositories.clones import CloneRepository
 from app.repositories.runs import RunRepository
 from app.services.agent_context import AgentContext
@@ -62,7 +63,8 @@ def _head_of(context: AgentContext, clone: Clone) -> str:
     """Make or refresh a clone, or make a retrieved snapshot, and give its head."""
     progress = _Progress(context, clone.name)
     if clone.commit is None:
-        return context.workdirs.clone(clone.name, clone.url, clone.branch or "", progress=progress)
+        history = clone.history or History.FULL
+        return context.workdirs.clone(clone.name, clone.url, clone.branch or "", progress=progress, history=history)
     return context.workdirs.clone_at(clone.name, clone.url, clone.commit, progress=progress)
 
 

@@ -38,6 +38,7 @@ class CloneService:
                     dataset.name,
                     url=dataset.url,
                     branch=dataset.branch or None,
+                    history=dataset.history,
                     state=CloneState.REQUESTED,
                     progress_percent=0,
                     message="waiting for the agent",

@@ -92,8 +92,13 @@ def _unfit(tool: Tool, why: str, cure: str) -> Invalid:
 def _data_of(registry: Registry, tool: Tool) -> dict[str, Any]:
     dataset = data_of(registry, tool)
     if dataset is None:
-        return {"clone": None, "data_url": None, "data_branch": None}
-    return {"clone": dataset.name, "data_url": dataset.url, "data_branch": dataset.branch}
+        return {"clone": None, "data_url": None, "data_branch": None, "data_history": None}
+    return {
+        "clone": dataset.name,
+        "data_url": dataset.url,
+        "data_branch": dataset.branch,
+        "data_history": dataset.history,
+    }
 
 
 def _profile_of(tool: Tool) -> str:

@@ -12,7 +12,7 @@ from app.services.replay_plans import ReplayPlan, pinned_image, plan_of
 from app.services.runs import new_run
 from app.services.submitting import hold_files
 
-_SAME = ("labels", "locks", "backend", "profile", "data_url", "data_branch", "definition_commit")
+_SAME = ("labels", "locks", "backend", "profile", "data_url", "data_branch", "data_history", "definition_commit")
 
 
 class ReplayService:

@@ -22,6 +22,7 @@ def _run_columns() -> list[sa.Column[object]]:
     json = postgresql.JSONB(astext_type=sa.Text())
     return [
         sa.Column("conditions", json, nullable=True),
+        sa.Column("data_history", sa.String(), nullable=True),
         sa.Column("definition_commit", sa.String(), nullable=True),
         sa.Column("output_tree", sa.String(), nullable=True),
         sa.Column("metrics", json, server_default="{}", nullable=False),
@@ -69,6 +70,7 @@ def upgrade() -> None:
     op.create_foreign_key(op.f("fk_runs_replay_of_runs"), "runs", "runs", ["replay_of"], ["id"], ondelete="SET NULL")
     for name, (columns, where) in RUN_INDEXES.items():
         op.create_index(name, "runs", columns, postgresql_where=sa.text(where))
+    op.add_column("clones", sa.Column("history", sa.String(), nullable=True))
     op.add_column("clones", sa.Column("commit", sa.String(), nullable=True))
     op.add_column("clones", sa.Column("indexed_commit", sa.String(), nullable=True))
     _create_snapshots()
@@ -126,6 +128,7 @@ def downgrade() -> None:
     op.drop_table("questions")
     op.drop_column("clones", "indexed_commit")
     op.drop_column("clones", "commit")
+    op.drop_column("clones", "history")
     for name in RUN_INDEXES:
         op.drop_index(name, table_name="runs")
     op.drop_constraint(op.f("fk_runs_replay_of_runs"), "runs", type_="foreignkey")

@@ -1,0 +1,104 @@
+"""Clones that hold less than the whole past of their remote."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from app.errors import RemoteDown
+from app.models.dataset import History
+from app.repositories.clone_remote import RefreshResult
+from app.repositories.workdirs import Workdirs
+from tests.integration.clones.sights import contents, noise, repository_of
+from tests.integration.git_server import GitServer, Origin, git
+
+NEWEST = bytes(255 - byte for byte in noise(300_000))
+HISTORIES = [History.FULL, History.BLOBLESS, History.SHALLOW]
+
+
+@pytest.fixture
+def first(origin: Origin) -> str:
+    """The first commit of three; each replaces a large file, and one file of it is nowhere later."""
+    git("config", "uploadpack.allowFilter", "true", cwd=origin.bare)
+    git("config", "uploadpack.allowAnySHA1InWant", "true", cwd=origin.bare)
+    first = origin.push({"large.bin": noise(300_000), "early.csv": "early\n"})
+    (origin.desk / "early.csv").unlink()
+    origin.push({"large.bin": noise(300_000)[::-1]})
+    origin.push({"large.bin": NEWEST})
+    return first
+
+
+def _objects_bytes(importdir: Path) -> int:
+    return sum(path.stat().st_size for path in (importdir / ".git-dirs/data.git/objects").rglob("*.pack"))
+
+
+@pytest.mark.parametrize("history", HISTORIES)
+def test_with_any_history_the_newest_data_are_there_and_every_step_of_a_run_works(
+    server: GitServer, origin: Origin, workdirs: Workdirs, importdir: Path, first: str, history: History
+) -> None:
+    url = server.url("data")
+    head = workdirs.clone("data", url, history=history)
+    tree = workdirs.path("data")
+    assert head == git("rev-parse", "HEAD", cwd=origin.desk)
+    assert (tree / "large.bin").read_bytes() == NEWEST
+    assert (_objects_bytes(importdir) > 700_000) is (history is History.FULL)
+    assert git("rev-list", "--count", "HEAD", cwd=tree) == ("1" if history is History.SHALLOW else "4")
+
+    newer = origin.push({"theirs.csv": "1\n"})
+    assert workdirs.refresh("data", url) == RefreshResult(newer)
+    before = contents(tree)
+    baseline = workdirs.baseline("data")
+    (tree / "half.csv").write_text("half\n")
+    (tree / "large.bin").write_bytes(b"spoilt")
+    assert workdirs.quarantine("data", baseline, 7)
+    assert contents(tree) == before
+    (tree / "ours.csv").write_text("1\n")
+    assert workdirs.commit("data", "sync", {}, 8)
+    state = workdirs.state("data")
+    assert (state.has_uncommitted, state.unpushed_commits) == (False, 1)
+
+
+def test_what_a_blobless_clone_left_behind_is_fetched_when_it_is_needed(
+    server: GitServer, origin: Origin, workdirs: Workdirs, importdir: Path, first: str
+) -> None:
+    workdirs.clone("data", server.url("data"), history=History.BLOBLESS)
+    repository = repository_of(importdir)
+    asked = len(server.requests)
+    assert repository.changes(f"{first}^{{tree}}", "HEAD", "D") == ["early.csv"]
+    assert len(server.requests) == asked, "names need no contents"
+    assert repository.run("cat-file", "blob", f"{first}:early.csv").data == b"early\n"
+    assert len(server.requests) > asked
+
+
+def test_a_remote_that_is_away_is_named_where_it_is_needed_and_only_there(
+    server: GitServer, origin: Origin, workdirs: Workdirs, importdir: Path, first: str
+) -> None:
+    workdirs.clone("data", server.url("data"), history=History.BLOBLESS)
+    server.faults["data"] = ["503 Service Unavailable"]
+    repository = repository_of(importdir)
+    with pytest.raises(RemoteDown):
+        repository.run("cat-file", "blob", f"{first}:early.csv")
+    baseline = workdirs.baseline("data")
+    (workdirs.path("data") / "ours.csv").write_text("1\n")
+    assert workdirs.changed_since("data", baseline).paths == ["ours.csv"]
+    assert workdirs.commit("data", "sync", {}, 8)
+    assert workdirs.refresh("data", server.url("data")).is_stale
+
+
+@pytest.mark.parametrize("history", [History.BLOBLESS, History.SHALLOW])
+def test_a_clone_with_gaps_gives_no_snapshot_away(
+    server: GitServer, origin: Origin, workdirs: Workdirs, first: str, history: History
+) -> None:
+    workdirs.clone("data", server.url("data"), history=history)
+    assert workdirs.clone_at("then", server.url("data"), first) == first
+    assert (workdirs.path("then") / "early.csv").read_text() == "early\n"
+
+
+def test_a_shallow_clone_is_never_deepened(server: GitServer, origin: Origin, workdirs: Workdirs, first: str) -> None:
+    workdirs.clone("data", server.url("data"), history=History.SHALLOW)
+    for number in range(3):
+        origin.push({"control-2.csv": f"{number}\n"})
+        workdirs.refresh("data", server.url("data"))
+    assert git("rev-list", "--count", "HEAD", cwd=workdirs.path("data")) == "4"
+    assert git("rev-parse", "--is-shallow-repository", cwd=workdirs.path("data")) == "true"
