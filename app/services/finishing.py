@@ -18,6 +18,7 @@ from app.services.quarantining import earlier_judgement, is_kept_out
 from app.services.replay_plans import plan_of
 from app.services.reports import ReportFacts, build_report
 from app.services.requests import tool_of
+from app.services.run_metrics import measured
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +35,7 @@ class Settlement:
     quarantine: str | None = None
     quarantine_commit: str | None = None
     is_unsettled: bool = False
+    metrics: dict[str, float] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
 
     @property
@@ -62,7 +64,9 @@ def settle(context: AgentContext, run: Run, outcome: Outcome) -> Settlement:
     settled = Settlement(outcome, warnings=[*run.warnings, *outcome.warnings])
     if outcome.status is RunStatus.SUCCEEDED:
         _settle_success(context, run, settled)
-    if settled.outcome.status is not RunStatus.SUCCEEDED:
+    if settled.outcome.status is RunStatus.SUCCEEDED:
+        settled.metrics = measured(context, run, settled.output_tree)
+    else:
         settled.output_tree = None
         set_aside(context, run, settled)
     return settled

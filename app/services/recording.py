@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from datetime import datetime
 
 from app.clock import utc_now
 from app.errors import WrongState
@@ -47,6 +48,7 @@ def record_final(
     if buffer is not None and buffer.warning:
         settled.warnings.append(buffer.warning)
     rest = buffer.close() if buffer is not None else []
+    times = _times(run, seen)
     with context.database.transaction() as session:
         outputs = OutputRepository(session)
         if not all(outputs.append(run.id, start, data, epoch=context.epoch) for start, data in rest):
@@ -68,8 +70,9 @@ def record_final(
             conditions=conditions_at_end(run, settled.judgement),
             is_unsettled=settled.is_unsettled,
             warnings=settled.warnings,
+            metrics=_metrics(settled, times),
             report=report_of(context, run, settled, lines, _cron_of(JobRepository(session), run)),
-            **_times(run, seen),
+            **times,
         )
         if final is None:
             raise WrongState(f"Run {run.id} was changed by somebody else.")
@@ -86,7 +89,15 @@ def _cron_of(jobs: JobRepository, run: Run) -> str | None:
     return job.trigger if job else run.job_id
 
 
-def _times(run: Run, seen: Observation | None) -> dict[str, object]:
+def _metrics(settled: Settlement, times: dict[str, datetime | None]) -> dict[str, float]:
+    """Give what was measured of a good run; of any other it would say nothing about the data."""
+    started_at, ended_at = times["started_at"], times["ended_at"]
+    if settled.outcome.status is not RunStatus.SUCCEEDED or started_at is None or ended_at is None:
+        return {}
+    return {**settled.metrics, "duration_seconds": round((ended_at - started_at).total_seconds(), 3)}
+
+
+def _times(run: Run, seen: Observation | None) -> dict[str, datetime | None]:
     started_at = (seen.started_at if seen else None) or run.started_at
     ended_at = (seen.ended_at if seen else None) or utc_now()
     return {"started_at": started_at, "ended_at": ended_at}
