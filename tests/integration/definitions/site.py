@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -14,6 +15,7 @@ from app.repositories.runs import RunRepository
 from app.services.agent_context import AgentContext
 from app.services.answering import Answering
 from app.services.answers import ANSWERERS
+from app.services.clone_work import work_on_clones
 from app.services.dispatching import Dispatcher
 from app.services.hygiene import sweep
 from app.services.installations_work import work_on_installations
@@ -63,6 +65,7 @@ class Site:
     def __init__(self, settings: Settings, git: GitServer) -> None:
         self.settings = settings
         self.git = git
+        self._origins: dict[str, Origin] = {}
         self.parts = equip(settings)
         self.services = build(settings)
         self.context = self.begin()
@@ -87,9 +90,13 @@ class Site:
 
     def repository(self, files: dict[str, str | bytes] | None = None, name: str = "visitors") -> Origin:
         """Make the repository of a tool, with a definition and its scripts unless others are given."""
-        origin = self.git.origin(name)
+        self._origins[name] = origin = self.git.origin(name)
         origin.push({"mao.yml": definition(name), **SCRIPTS} if files is None else files)
         return origin
+
+    def repository_of(self, name: str = "visitors") -> Origin:
+        """Give the repository that was made for a tool."""
+        return self._origins[name]
 
     def register(self, name: str = "visitors", **values: Any) -> None:
         """Register a tool whose code is in the repository of its name."""
@@ -101,6 +108,10 @@ class Site:
         self.services.installations.request(name, **wish)
         work_on_installations(self.context)
         return self.services.installations.get(name)
+
+    def clone(self) -> None:
+        """Let the agent make the clones that are asked for."""
+        work_on_clones(self.context)
 
     def answered(self, question: Any) -> Any:
         """Give what a question to the agent gives, while an agent answers."""
@@ -124,7 +135,8 @@ class Site:
 
     def final(self, run_id: int) -> Run:
         """Let the agent look after a run to its end."""
-        for _ in range(300):
+        for _ in range(150):
+            self.clone()
             self.dispatcher.plan()
             self.dispatcher.step()
             run = self.row(run_id)
@@ -132,6 +144,20 @@ class Site:
                 return run
             threading.Event().wait(0.1)
         raise AssertionError(f"The run stayed {run.status}, waiting for {run.waiting_for}")
+
+    def until_running(self, run_id: int) -> None:
+        """Let the agent begin a run."""
+        self.clone()
+        self.dispatcher.step()
+        self.until(lambda: self.row(run_id).status == "RUNNING")
+
+    def until(self, condition: Callable[[], bool]) -> None:
+        """Wait until something is true."""
+        for _ in range(300):
+            if condition():
+                return
+            threading.Event().wait(0.1)
+        raise AssertionError("It did not come true.")
 
     def row(self, run_id: int) -> Run:
         with self.parts.database.transaction() as session:

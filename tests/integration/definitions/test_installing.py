@@ -201,7 +201,7 @@ def test_the_definition_at_an_address_is_shown_and_not_kept(site: Site) -> None:
     found = site.answered(lambda: site.services.installations.definition(url, "main"))
     assert found["commit"] == newest(origin)
     assert (found["definition"]["name"], found["url"]) == ("visitors", url)
-    with pytest.raises(Invalid, match="has no mao.yml"):
+    with pytest.raises(Invalid, match=r"has no mao\.yml"):
         site.git.origin("bare").push({"a": "b"})
         site.answered(lambda: site.services.installations.definition(site.git.url("bare"), ""))
     left = [path.name for path in site.settings.working_environment.toolsdir.iterdir()]
