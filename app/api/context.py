@@ -13,6 +13,7 @@ from app.models.token import Identity
 if TYPE_CHECKING:
     from app.services.audit import AuditService
     from app.services.clones import CloneService
+    from app.services.comparisons import ComparisonService
     from app.services.datasets import DatasetService
     from app.services.figures import FigureService
     from app.services.health import HealthService
@@ -52,6 +53,9 @@ class Services(Protocol):
 
     @property
     def snapshots(self) -> SnapshotService: ...  # noqa: D102
+
+    @property
+    def comparisons(self) -> ComparisonService: ...  # noqa: D102
 
     @property
     def index(self) -> IndexService: ...  # noqa: D102

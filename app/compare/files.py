@@ -95,7 +95,12 @@ def compare_files(old: Source | None, new: Source | None, options: Options) -> F
 
 
 def _is_table(old: Source, new: Source) -> bool:
-    return all(PurePosixPath(source.path).suffix.lower() in TABLE_SUFFIXES for source in (old, new))
+    return is_table_name(old.path) and is_table_name(new.path)
+
+
+def is_table_name(path: str) -> bool:
+    """Tell whether a file of this name is compared by rows."""
+    return PurePosixPath(path).suffix.lower() in TABLE_SUFFIXES
 
 
 def _by_rows(old: Source, new: Source, options: Options) -> FileComparison:

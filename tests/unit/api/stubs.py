@@ -23,10 +23,10 @@ from app.services.previews import Coming, Preview
 from app.services.refusals import Counted
 from app.services.why import Answer
 
+from .comparison_stubs import Comparisons
 from .output_stubs import Outputs
 from .run_stubs import Files, Passports, Replays, RunChanges, Runs, Submissions, Verifications, Webhooks
 from .samples import NOON, Recorder
-from .comparison_stubs import Comparisons
 from .snapshot_stubs import Snapshots
 
 NEPAL = timezone(timedelta(hours=5, minutes=45))

@@ -1,0 +1,66 @@
+"""``maoctl dataset compare``: what differs between two snapshots."""
+
+from __future__ import annotations
+
+import click
+
+from cli.asking import ask
+from cli.bodies import given
+from cli.commands.dataset import dataset
+from cli.exits import Exit
+from cli.session import Session
+from cli.verbs import name_argument, verb, wait_option
+
+FORMS = ("text", "csv", "html")
+
+
+@verb(
+    dataset,
+    "compare",
+    "dataset compare helm-charts previous latest",
+    "dataset compare helm-charts 2026-01-01 run:17 --key name,version --format html > difference.html",
+)
+@name_argument
+@click.argument("old", metavar="FROM", default="previous")
+@click.argument("new", metavar="TO", default="latest")
+@click.option("--key", metavar="COLUMNS", help="Columns that say which row is which, divided by commas.")
+@click.option(
+    "--scope",
+    type=click.Choice(["snapshot", "tree"]),
+    default="snapshot",
+    show_default=True,
+    help="The files that the two brought, or all files of the two commits.",
+)
+@click.option(
+    "--format", "text_form", type=click.Choice(FORMS), default=FORMS[0], show_default=True, help="Form of the text."
+)
+@click.option(
+    "--limit",
+    metavar="N",
+    type=click.IntRange(0, 10_000),
+    default=1000,
+    show_default=True,
+    help="Show at most so many differences.",
+)
+@wait_option
+def compare(
+    session: Session,
+    name: str,
+    old: str,
+    new: str,
+    key: str | None,
+    scope: str,
+    text_form: str,
+    limit: int,
+    timeout_seconds: int | None,
+) -> Exit:
+    """Compare two snapshots of a data set's clone on the server: rows, cells and columns; other files by their bytes.
+
+    FROM and TO are `latest`, `previous`, a day, `run:17`, or a commit. Exit status: 0 all is identical, 9 something
+    differs.
+    """
+    form = text_form if session.is_for_people else "json"
+    query = given({"from": old, "to": new, "key": key, "scope": scope, "format": form, "limit": limit})
+    answer = ask(lambda: session.server.compare(name, query), f"the comparison in {name}", timeout_seconds).json
+    session.print_report(answer)
+    return Exit.DONE if answer.get("isIdentical") else Exit.DIFFERENT

@@ -1,0 +1,35 @@
+"""``maoctl dataset compare``."""
+
+from __future__ import annotations
+
+import pytest
+
+from cli.exits import Exit
+from tests.unit.cli.conftest import Reply, Run, StubServer
+
+ADDRESS = "/api/datasets/helm/compare"
+
+
+def test_the_answer_is_printed_as_the_server_wrote_it(maoctl: Run, server: StubServer) -> None:
+    server.on("GET", ADDRESS, Reply(values={"isIdentical": False, "text": "~ a.csv: changed\n"}))
+    result = maoctl("dataset", "compare", "helm", "--key", "id")
+    assert (result.out, result.exit) == ("~ a.csv: changed\n", Exit.DIFFERENT)
+    asked = "from=previous&to=latest&key=id&scope=snapshot&format=text&limit=1000"
+    assert server.paths() == [f"GET {ADDRESS}?{asked}"]
+
+
+def test_programs_get_the_object(maoctl: Run, server: StubServer) -> None:
+    server.on("GET", ADDRESS, Reply(values={"isIdentical": True, "files": []}))
+    result = maoctl(
+        "dataset", "compare", "helm", "run:1", "abcdef1", "--scope", "tree", "--format", "html", "-o", "json"
+    )
+    assert (result.json, result.exit) == ({"isIdentical": True, "files": []}, Exit.DONE)
+    assert "from=run:1&to=abcdef1&scope=tree&format=json" in server.paths()[0].replace("%3A", ":")
+
+
+@pytest.mark.parametrize("option", [("--scope", "all"), ("--format", "pdf"), ("--limit", "-1")])
+def test_what_makes_no_sense_is_refused_before_anything_is_asked(
+    maoctl: Run, server: StubServer, option: tuple[str, str]
+) -> None:
+    assert maoctl("dataset", "compare", "helm", *option).exit == Exit.USAGE
+    assert server.requests == []
