@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -22,9 +23,9 @@ MAO = (sys.executable, "-m", "app.server")
 PATIENCE_SECONDS = 90
 
 
-@pytest.fixture
-def instance() -> Iterator[Path]:
-    """An instance folder that PostgreSQL's account can enter, which pytest's own folders are not."""
+@contextmanager
+def an_instance() -> Iterator[Path]:
+    """Make an instance folder that PostgreSQL's account can enter, which pytest's own folders are not."""
     folder = Path(tempfile.mkdtemp(prefix="mao-up-"))
     folder.chmod(0o755)
     yield folder
@@ -33,10 +34,20 @@ def instance() -> Iterator[Path]:
 
 
 @pytest.fixture
-def port() -> int:
+def instance() -> Iterator[Path]:
+    with an_instance() as folder:
+        yield folder
+
+
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+@pytest.fixture
+def port() -> int:
+    return free_port()
 
 
 @pytest.fixture
@@ -47,13 +58,28 @@ def start_up(instance: Path, port: int) -> Iterator[Callable[[], subprocess.Pope
     def start() -> subprocess.Popen[bytes]:
         process = subprocess.Popen([*MAO, "up", "--instance", str(instance), "--port", str(port)])
         started.append(process)
-        wait_until(lambda: (running_pid(instance) == process.pid and is_ready(instance)) or ended(process))
+        wait_until(lambda: is_up(instance, process))
         return process
 
     yield start
     for process in started:
         process.kill()
         process.wait()
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[Path]:
+    """An instance that is up, for tests that leave it so."""
+    with an_instance() as folder:
+        process = subprocess.Popen([*MAO, "up", "--instance", str(folder), "--port", str(free_port())])
+        wait_until(lambda: is_up(folder, process))
+        yield folder
+        process.kill()
+        process.wait()
+
+
+def is_up(instance: Path, process: subprocess.Popen[bytes]) -> bool:
+    return (running_pid(instance) == process.pid and is_ready(instance)) or ended(process)
 
 
 def ended(process: subprocess.Popen[bytes]) -> bool:
@@ -102,33 +128,28 @@ def test_up_is_ready_and_a_signal_ends_all_of_it(
     assert running_pid(instance) is None
 
 
-def test_no_secret_is_an_argument_of_a_process(instance: Path, start_up: Callable[[], subprocess.Popen[bytes]]) -> None:
-    start_up()
-    secrets = [connection_of(instance).token, (instance / "postgres" / "password").read_text(encoding="utf-8")]
-    arguments = " ".join(processes_of(instance).values())
+def test_no_secret_is_an_argument_of_a_process(running: Path) -> None:
+    secrets = [connection_of(running).token, (running / "postgres" / "password").read_text(encoding="utf-8")]
+    arguments = " ".join(processes_of(running).values())
     assert [secret for secret in secrets if secret in arguments] == []
 
 
-def test_a_second_start_of_the_same_instance_is_refused(
-    instance: Path, port: int, start_up: Callable[[], subprocess.Popen[bytes]]
-) -> None:
-    process = start_up()
+def test_a_second_start_of_the_same_instance_is_refused(running: Path, port: int) -> None:
     second = subprocess.run(
-        [*MAO, "up", "--instance", str(instance), "--port", str(port)], capture_output=True, text=True, check=False
+        [*MAO, "up", "--instance", str(running), "--port", str(port)], capture_output=True, text=True, check=False
     )
     assert second.returncode == 1
-    assert str(process.pid) in second.stderr
+    assert str(running_pid(running)) in second.stderr
     assert "mao down" in second.stderr
 
 
-def test_parts_that_are_killed_come_back(instance: Path, start_up: Callable[[], subprocess.Popen[bytes]]) -> None:
-    start_up()
-    connection = connection_of(instance)
+def test_parts_that_are_killed_come_back(running: Path) -> None:
+    connection = connection_of(running)
     for mark in ("gunicorn", "app.server agent", "/etcd ", "bin/postgres"):
-        victim = min(pid for pid, arguments in processes_of(instance).items() if mark in arguments)
+        victim = min(pid for pid, arguments in processes_of(running).items() if mark in arguments)
         os.kill(victim, signal.SIGKILL)
-        wait_until(lambda victim=victim: victim not in processes_of(instance))
-        wait_until(lambda mark=mark: any(mark in arguments for arguments in processes_of(instance).values()))
+        wait_until(lambda victim=victim: victim not in processes_of(running))
+        wait_until(lambda mark=mark: any(mark in arguments for arguments in processes_of(running).values()))
         wait_until(lambda: api.missing_systems(connection) == [])
 
 

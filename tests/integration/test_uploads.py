@@ -27,7 +27,7 @@ PIECE = bytes(range(256)) * 256
 BINARY = {"Content-Type": "application/octet-stream"}
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def product() -> Iterator[Product]:
     folder = Path(tempfile.mkdtemp(prefix="mao-uploads-"))
     folder.chmod(0o755)
@@ -40,7 +40,8 @@ def product() -> Iterator[Product]:
 
 @pytest.fixture
 def run_id(product: Product) -> int:
-    """A run that waits for somebody to start it."""
+    """A run that waits for somebody to start it, and no file of an earlier one."""
+    shutil.rmtree(product.settings.working_environment.filesdir, ignore_errors=True)
     database = Database(product.settings.database_url)
     with database.transaction() as session:
         run = new_run("spike", {}, submitter="tester", owner="tester", backend="dummy", tool_entry={"name": "spike"})
