@@ -41,7 +41,9 @@ def table_changes(
     Raises:
         BackendFailed: the tables are larger than the limit, take too long, or are not all in the clone.
     """
-    tables = with_predecessors(history.files(baseline), files)
+    written = [file for file in files if _is_table(file.path)]
+    is_any_new = any(file.blob_before is None for file in written)
+    tables = with_predecessors(history.files(baseline) if is_any_new else {}, written)
     if not tables:
         return {}
     blobs = [blob for table in tables for blob in (table.blob_before or "", table.blob)]
@@ -58,14 +60,14 @@ def table_changes(
     return {name: float(counts[theirs]) for theirs, name in _COUNTED.items()}
 
 
-def with_predecessors(before: Mapping[str, str], files: Iterable[ChangedFile]) -> list[ChangedFile]:
-    """Give the tables that were written, each with the blob of the one before it as ``blob_before``.
+def with_predecessors(before: Mapping[str, str], written: Iterable[ChangedFile]) -> list[ChangedFile]:
+    """Give the tables among what was written, each with the blob of the one before it as ``blob_before``.
 
     That is the same path as it was; for a new path, of the files whose names differ only in dates and numbers, the
     newest before it. ``before`` has the other files, path -> blob. A table that is the first of its kind is left out,
     and so are control files, which hold a number about the rows.
     """
-    tables = [file for file in files if is_table_name(file.path) and not is_control_file(file.path)]
+    tables = [file for file in written if _is_table(file.path)]
     blobs = {**before, **{table.path: table.blob for table in tables}}
     families: dict[str, list[str]] = {}
     for path in sorted(blobs, key=order_key):
@@ -73,3 +75,7 @@ def with_predecessors(before: Mapping[str, str], files: Iterable[ChangedFile]) -
     older = {path: blobs[earlier] for paths in families.values() for earlier, path in pairwise(paths)}
     known = (replace(table, blob_before=table.blob_before or older.get(table.path)) for table in tables)
     return [table for table in known if table.blob_before]
+
+
+def _is_table(path: str) -> bool:
+    return is_table_name(path) and not is_control_file(path)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from app.models.dataset import Dataset
-from app.models.run import Run
+from app.models.run import Run, RunStatus
 from app.repositories.memory_kv import MemoryKv
 from app.repositories.registry import Registry
 from app.repositories.workdirs import Workdirs
@@ -93,6 +93,20 @@ def test_tables_beyond_the_limit_are_not_compared(desk: Desk, monkeypatch: pytes
         patch.setattr(run_metrics, "table_changes", limited)
         assert desk.measure({"rows.csv": TABLE + "d,1,40\n"}).keys() == {"files", "rows", "bytes"}
     assert desk.measure({"rows.csv": TABLE})["removed_rows"] == 1.0
+
+
+def test_how_long_the_tool_ran_is_measured_of_good_runs_only(world: World) -> None:
+    good = world.add()
+    _, dispatcher = world.begin()
+    dispatcher.step()
+    run = world.until(good, RunStatus.SUCCEEDED)
+    assert run.started_at is not None
+    assert run.ended_at is not None
+    assert run.metrics == {"duration_seconds": round((run.ended_at - run.started_at).total_seconds(), 3)}
+    world.backend.exit_code = 3
+    bad = world.add()
+    dispatcher.step()
+    assert world.until(bad, RunStatus.FAILED).metrics == {}
 
 
 def test_what_cannot_be_measured_is_absent_and_fails_nothing(desk: Desk) -> None:

@@ -273,6 +273,15 @@ def test_a_clone_that_cannot_be_read_is_left_for_a_while_and_holds_up_no_other(l
     assert not library.reader.is_complete("a-broken")
 
 
+def test_a_clone_that_shows_one_commit_for_good_has_no_list(library: Library) -> None:
+    library.write(*_overwritten([1]))
+    library.fetch()
+    with library.world.database.transaction() as session:
+        session.execute(text("update clones set commit = head_commit"))
+    library.indexer.work()
+    assert library.table() == []
+
+
 def test_a_repository_without_commits_has_no_snapshots_and_that_is_all(library: Library) -> None:
     git("init", "-q", "--bare", "--initial-branch=main", library.bare, cwd=library.bare.parent)
     library.workdirs.clone("data", str(library.bare))
