@@ -21,6 +21,7 @@ from tests.integration.core.callers import Callers
 from tests.integration.core.timetable import KnownTools, Time
 
 if TYPE_CHECKING:
+    from tests.integration.core.publishing_site import Site
     from tests.integration.core.world import World
 
 ALL = frozenset(Permission)
@@ -61,6 +62,19 @@ def world(database_url: str, tmp_path: Path) -> Iterator[World]:
     yield made
     made.end()
     assert made.sins == [], "calls to the backend were made while a transaction was open"
+    made.database.close()
+
+
+@pytest.fixture
+def site(database_url: str, tmp_path: Path) -> Iterator[Site]:
+    """A node whose tool publishes to a repository of its own; no remote is asked while a transaction is open."""
+    from tests.integration.core.publishing_site import Site
+    from tests.integration.core.world import WatchedDatabase, World
+
+    made = World(WatchedDatabase(database_url, pool_size=10), tmp_path / "instance")
+    yield Site(made, tmp_path)
+    made.end()
+    assert made.sins == []
     made.database.close()
 
 
