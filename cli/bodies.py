@@ -28,11 +28,18 @@ def run_parameters(
     labels: dict[str, str] | None = None,
     locks: Sequence[str] = (),
     runtime_variables: bool = False,
+    command_name: str | None = None,
 ) -> Json:
-    """Build what a run may do differently from the tool's entry, and how often it is tried again."""
+    """Build what a run may do differently from the tool's entry, and how often it is tried again.
+
+    With ``command_name`` the words of ``command`` are what that command is given.
+    """
+    words = list(command) or None
     return given(
         {
-            "command": list(command) or None,
+            "command": None if command_name else words,
+            "commandName": command_name,
+            "arguments": words if command_name else None,
             "env": env,
             "publish": publish,
             "timeoutSeconds": run_timeout_seconds,
@@ -43,6 +50,12 @@ def run_parameters(
             "runtimeVariables": runtime_variables or None,
         }
     )
+
+
+def changed_parameters(old: Json, new: Json) -> Json:
+    """Give ``old`` with ``new`` in its place; a command of one sort replaces one of the other."""
+    replaced = {"command", "commandName", "arguments"} if new.keys() & {"command", "commandName"} else set()
+    return {key: value for key, value in old.items() if key not in replaced} | new
 
 
 def search(

@@ -74,6 +74,12 @@ class CloneFailed(CliError):
     exit = Exit.RUN_FAILED
 
 
+class InstallationFailed(CliError):
+    """The tool could not be installed."""
+
+    exit = Exit.RUN_FAILED
+
+
 class WaitTimedOut(CliError):
     """Waiting took longer than allowed; what was waited for goes on."""
 

@@ -9,6 +9,7 @@ import click
 from cli.client import Json
 from cli.verbs import (
     Function,
+    command_option,
     env_option,
     label_option,
     length_option,
@@ -54,6 +55,7 @@ _POLICIES = (
 
 
 _PARAMETERS = (
+    command_option,
     env_option,
     publish_option,
     run_timeout_option,

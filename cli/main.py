@@ -15,12 +15,14 @@ from cli.client import Client
 from cli.commands import (  # noqa: F401 - importing them adds their verbs
     dataset_compare,
     dataset_decisions,
+    dataset_origin,
     dataset_retrieve,
     dataset_snapshots,
     run_changes,
     run_files,
     run_passport,
     run_replays,
+    tool_installations,
     tool_runs,
     tool_schedules,
 )

@@ -96,6 +96,12 @@ name_argument = click.argument("name")
 run_argument = click.argument("run_id", metavar="RUN", type=click.IntRange(min=1))
 job_argument = click.argument("job_id", metavar="JOB")
 command_argument = click.argument("command", metavar="[-- COMMAND ARG...]", nargs=-1, type=click.UNPROCESSED)
+command_option = click.option(
+    "--command",
+    "command_name",
+    metavar="COMMAND",
+    help="Run this command of an installed definition tool; what follows '--' is what it is given.",
+)
 publish_option = click.option(
     "--publish", type=click.Choice(["none", "commit", "push"]), help="What becomes of a good run's files."
 )

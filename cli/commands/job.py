@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from cli.bodies import given, run_parameters, schedule
+from cli.bodies import changed_parameters, given, run_parameters, schedule
 from cli.client import Json
 from cli.errors import WrongUse
 from cli.job_options import job_options, job_values, timing_options
@@ -73,7 +73,7 @@ def edit(session: Session, job_id: str, when: str | None, tool: str | None, **op
     """
     body = {**job_values(options), **given({"tool": tool}), **(schedule(when) if when else {})}
     if parameters := run_parameters(**options):
-        body["parameters"] = {**session.server.get_job(job_id).get("parameters", {}), **parameters}
+        body["parameters"] = changed_parameters(session.server.get_job(job_id).get("parameters", {}), parameters)
     if not body:
         raise WrongUse("Nothing to change was given.", hint="`maoctl job edit --help` lists what can be changed.")
     values = session.server.change_job(job_id, body)

@@ -6,7 +6,10 @@ from typing import Any
 
 import click
 
+from cli.asking import ask
 from cli.bodies import given, parse_metrics
+from cli.client import Json
+from cli.errors import WrongUse
 from cli.session import Session
 from cli.verbs import (
     command_argument,
@@ -22,6 +25,7 @@ from cli.verbs import (
 tool = noun("tool", "Register tools, run them now or on a schedule.")
 
 COLUMNS = {"name": "NAME", "author": "AUTHOR", "image": "IMAGE", "data_repo": "DATA REPO", "owner": "OWNER"}
+_OF_GIT = ("given_author", "given_image", "given_artefact")
 REQUIRED = ("name", "author", "image", "data_repo", "code_repo", "artefact")
 
 
@@ -42,14 +46,20 @@ def get(session: Session, name: str | None, limit: int) -> None:
     "tool add spike 'A. Panos' panosece/spike:latest https://git.example.org/spike-data.git"
     " https://git.example.org/spike.git spike.csv",
     "tool add probe me probe:1 probes '' '' --timeout-seconds 600 -- python probe.py --all",
+    "tool add --git https://git.example.org/visitors.git --author 'Ada L.'",
 )
-@name_argument
-@click.argument("author")
-@click.argument("image")
-@click.argument("data_repo")
-@click.argument("code_repo")
-@click.argument("artefact")
+@click.argument("name", required=False)
+@click.argument("author", required=False)
+@click.argument("image", required=False)
+@click.argument("data_repo", required=False)
+@click.argument("code_repo", required=False)
+@click.argument("artefact", required=False)
 @command_argument
+@click.option("--git", "url", metavar="URL", help="Fill the entry from the mao.yml of this git repository.")
+@click.option("--branch", help="With --git: read this branch; else the remote's default.")
+@click.option("--author", "given_author", help="With --git: who wrote it.")
+@click.option("--image", "given_image", help="With --git: run it in containers of this image; else as processes.")
+@click.option("--artefact", "given_artefact", help="With --git: what else belongs to it.")
 @click.option("--description", help="What the tool does.")
 @click.option("--hub", help="The subject that its data is about.")
 @click.option("--network", type=click.Choice(["none"]), help="Cut the tool off the network.")
@@ -66,18 +76,47 @@ def get(session: Session, name: str | None, limit: int) -> None:
 @click.option("--metrics", metavar="JSON", help="Method and parameters of the spike detection.")
 @click.option("--replace", is_flag=True, help="Replace the entry that has this name.")
 def add(session: Session, replace: bool, metrics: str | None, **values: Any) -> None:
-    """Register a tool.
+    """Register a tool: by its six arguments, or with --git by the definition in its repository and no argument.
 
     DATA_REPO is a git URL, the name of a registered data set, or '' for a tool that keeps no data. What follows
     '--' is the command that the container runs instead of the image's own.
     """
-    entry = {key: values[key] for key in REQUIRED} | given({**values, "metrics": parse_metrics(metrics)})
+    origin = {key: values.pop(key) for key in ("url", "branch", *_OF_GIT)}
+    needed = _of_git(session, origin, values) if origin["url"] else _of_arguments(origin, values)
+    entry = needed | given({**values, "metrics": parse_metrics(metrics)} | needed)
     if replace:
         _, revision = session.server.get_tool(entry["name"])
         stored, done = session.server.replace_tool(entry, revision), "replaced"
     else:
         stored, done = session.server.add_tool(entry), "registered"
     session.printer.message(f"Tool '{entry['name']}' is {done}.", stored)
+
+
+def _of_arguments(origin: Json, values: Json) -> Json:
+    if any(origin.values()):
+        raise WrongUse("--branch, --author, --image and --artefact belong to --git.")
+    context = click.get_current_context()
+    for parameter in context.command.params:
+        if parameter.name in REQUIRED and values[parameter.name] is None:
+            raise click.MissingParameter(ctx=context, param=parameter, param_hint=f"'{parameter.name.upper()}'")
+    return {key: values[key] for key in REQUIRED}
+
+
+def _of_git(session: Session, origin: Json, values: Json) -> Json:
+    """Fill what an entry needs from the definition at a git address."""
+    if any(values[key] is not None for key in REQUIRED) or values["command"]:
+        raise WrongUse("With --git the repository's definition names the tool; give no argument.")
+    url = str(origin["url"])
+    definition = ask(lambda: session.server.find_definition(url, origin["branch"] or ""), url).json["definition"]
+    return {
+        "name": definition["name"],
+        "author": origin["given_author"] or "",
+        "image": origin["given_image"] or "",
+        "data_repo": definition["remote"],
+        "code_repo": url,
+        "artefact": origin["given_artefact"] or "",
+        "description": values["description"] or definition["description"],
+    }
 
 
 @verb(tool, "remove", "tool remove spike")

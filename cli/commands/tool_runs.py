@@ -13,6 +13,7 @@ from cli.exits import Exit
 from cli.session import Session
 from cli.verbs import (
     command_argument,
+    command_option,
     env_option,
     fail_on_spike_option,
     key_option,
@@ -37,9 +38,11 @@ from cli.verbs import (
     "tool run spike --fail-on-spike -o json",
     "tool run spike --detach -- python crawl.py --full",
     "tool run spike --manual --label season=autumn --lock site",
+    "tool run visitors --command count -- 2026 7",
 )
 @name_argument
 @command_argument
+@command_option
 @env_option
 @publish_option
 @click.option("--description", help="Why this run is made.")

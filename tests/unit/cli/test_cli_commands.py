@@ -45,8 +45,8 @@ def test_every_command_takes_each_format(path: tuple[str, ...], command: click.C
 
 def test_the_commands_are_those_that_the_documentation_promises() -> None:
     promised = {
-        "tool": "get add remove run schedule stop list-scheduled",
-        "dataset": "get add remove clone compare discard list-local promote remove-local retrieve snapshots",
+        "tool": "get add remove run schedule stop list-scheduled install update installed uninstall help",
+        "dataset": "get add remove clone compare discard list-local promote remove-local retrieve snapshots origin",
         "run": "list get show output wait stop start retry replay verify resolve refresh files upload download",
         "job": "get edit preview why pause resume remove firings",
         "token": "whoami create list rotate revoke",
