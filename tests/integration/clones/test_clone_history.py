@@ -106,13 +106,13 @@ def test_a_submodule_is_no_file(workdirs: Workdirs, origin: Origin) -> None:
 
 
 def test_a_large_file_is_never_held_as_a_whole(workdirs: Workdirs, bare: Path) -> None:
-    write_history(bare, [Step({"large.csv": b"0123456789abcde\n" * (4 * 2**20)})])
+    write_history(bare, [Step({"large.csv": b"0123456789abcde\n" * (2 * 2**20)})])
     workdirs.clone("data", str(bare))
     blob = _blob(bare, "large.csv")
     tracemalloc.start()
     try:
         with workdirs.history("data").contents() as reader:
-            assert dict(reader.facts([blob])) == {blob: BlobFacts(64 * 2**20, 4 * 2**20)}
+            assert dict(reader.facts([blob])) == {blob: BlobFacts(32 * 2**20, 2 * 2**20)}
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
