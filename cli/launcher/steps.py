@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable, Sequence
+from http import HTTPStatus
 
 import click
 
@@ -32,7 +33,10 @@ def register(server: Server) -> list[str]:
 
 def _by_link() -> list[str]:
     link = ask_needed("Git link of the tool")
-    return ["tool", "add", f"--git={link}", *_options()]
+    author = ask("Author, or nothing")
+    image = ask("Image, or nothing for a tool that runs as a process")
+    named = [*([f"--author={author}"] if author else []), *([f"--image={image}"] if image else [])]
+    return ["tool", "add", f"--git={link}", *named, *_options()]
 
 
 def _by_fields() -> list[str]:
@@ -56,7 +60,7 @@ def _options() -> list[str]:
 
 def install(server: Server) -> list[str]:
     """Ask which tool to install."""
-    return ["tool", "install", which_tool(server)]
+    return ["tool", "install", which_tool(server), "--wait"]
 
 
 def show_help(server: Server) -> list[str]:
@@ -67,7 +71,24 @@ def show_help(server: Server) -> list[str]:
 def run(server: Server) -> list[str]:
     """Ask which tool to run, with which command and arguments."""
     name = which_tool(server)
-    return ["tool", "run", *with_command([name], ask_command("Command and arguments, or nothing for the tool's own"))]
+    commands = {str(command.get("name")): command for command in _commands(server, name)}
+    if not commands:
+        words = ask_command("Command and arguments, or nothing for the tool's own")
+        return ["tool", "run", *with_command([name], words)]
+    described = [Choice(word, _described(command, "usage", "description")) for word, command in commands.items()]
+    chosen = choose("Which command?", described)
+    arguments = [ask(_described(argument, "name", "description")) for argument in commands[chosen].get("arguments", [])]
+    return ["tool", "run", f"--command={chosen}", *with_command([name], arguments)]
+
+
+def _commands(server: Server, name: str) -> list[Json]:
+    """Give the commands of an installed definition tool; none of any other."""
+    try:
+        return list(server.help_on_tool(name).get("commands", []))
+    except Refused as error:
+        if error.status != HTTPStatus.NOT_FOUND:
+            raise
+        return []
 
 
 def retrieve(server: Server) -> list[str]:
