@@ -29,6 +29,7 @@ from app.services.jobs import JobService
 from app.services.lock_renewal import LeaseRenewer
 from app.services.locks import LockService
 from app.services.notifications import NotificationService
+from app.services.origins import OriginService
 from app.services.outputs import OutputService
 from app.services.passports import PassportService
 from app.services.plans import Planner
@@ -75,6 +76,7 @@ class Services:
     verifications: VerificationService
     comparisons: ComparisonService
     passports: PassportService
+    origins: OriginService
     outputs: OutputService
     files: FileService
     webhooks: WebhookService
@@ -119,6 +121,7 @@ def build(settings: Settings) -> Services:
     questions = QuestionService(database)
     files = FileService(database, FileStore(settings.working_environment.filesdir))
     changes = RunChanges(database.url, most_waiting=max(settings.api.threads - _FREE_THREADS, 1))
+    runs = RunService(database, changes)
     return Services(
         settings=settings,
         tools=ToolService(registry, settings.node, allow_local),
@@ -126,14 +129,15 @@ def build(settings: Settings) -> Services:
         clones=clones,
         snapshots=SnapshotService(database),
         index=IndexService(Index(kv), registry, database, allow_local=allow_local),
-        runs=RunService(database, changes),
+        runs=runs,
         submissions=SubmitService(database, planner),
         run_changes=RunChangeService(database),
         quarantines=QuarantineService(database),
         replays=ReplayService(database),
-        verifications=VerificationService(database, QuestionService(database)),
+        verifications=VerificationService(database, registry, QuestionService(database)),
         comparisons=ComparisonService(registry, SnapshotService(database), questions),
         passports=PassportService(database),
+        origins=OriginService(database, questions, runs),
         outputs=OutputService(database, changes),
         files=files,
         webhooks=WebhookService(database, files),

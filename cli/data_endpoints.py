@@ -64,6 +64,10 @@ class DataEndpoints:
 
     # What became of a run's data.
 
+    def get_origin(self, name: str, path: str) -> Answer:
+        """Ask which run last wrote a file; the agent may be at work on the answer (202)."""
+        return self._client.get(f"/api/datasets/{segment(name)}/origin", {"path": path})
+
     def get_passport(self, run_id: int) -> Json:
         """Give a run's passport."""
         return self._client.get(f"/api/runs/{run_id}/passport").json

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from app.services.jobs import JobService
     from app.services.locks import LockService
     from app.services.notifications import NotificationService
+    from app.services.origins import OriginService
     from app.services.outputs import OutputService
     from app.services.passports import PassportService
     from app.services.quarantines import QuarantineService
@@ -71,6 +72,9 @@ class Services(Protocol):
 
     @property
     def run_changes(self) -> RunChangeService: ...  # noqa: D102
+
+    @property
+    def origins(self) -> OriginService: ...  # noqa: D102
 
     @property
     def passports(self) -> PassportService: ...  # noqa: D102

@@ -75,16 +75,26 @@ class History:
 
     def changes(self, commits: Iterable[str]) -> Iterator[Change]:
         """Give what each of these commits brought, in their order. All of it comes from one git."""
-        fields = "%x00".join(("%H", "%ct", *map(_trailer, TRAILERS), "%s"))
-        form = (f"--format=tformat:{fields}", "--no-show-signature", "--encoding=UTF-8")
         kinds = ("--root", "--diff-merges=first-parent", "--ignore-submodules=none", *_RAW)
-        arguments = (self._place, "log", "--stdin", "--no-walk=unsorted", *kinds, *form)
+        arguments = (self._place, "log", "--stdin", "--no-walk=unsorted", *kinds, *_form())
         with self._git.opened(arguments, Conditions()) as stream:
             stream.send("".join(f"{commit}\n" for commit in commits).encode())
             stream.end_input()
             yield from _changes(stream)
             if not stream.ends_well():
                 raise BackendFailed("The history of the local clone cannot be read.", cause="data_unavailable")
+
+    def newest_of(self, head: str, path: str) -> Change | None:
+        """Give the newest commit up to ``head`` that wrote or removed ``path``, without its files, or None."""
+        arguments = ("--literal-pathspecs", "log", "-1", "--no-patch", *_form(), "--end-of-options", head, "--", path)
+        printed = self._git.run((self._place, *arguments), Conditions()).data.decode("utf-8", "replace")
+        commit, *texts = printed.removesuffix("\n").split("\0")
+        return _change(commit, texts, []) if commit else None
+
+    def has(self, commit: str, path: str) -> bool:
+        """Tell whether a commit holds a file or folder of that name."""
+        arguments = ("rev-parse", "--quiet", "--verify", "--end-of-options", f"{commit}:{path}")
+        return self._git.run((self._place, *arguments), Conditions(accepted=(0, 1, 128))).status == 0
 
     def changes_between(self, before: str, after: str) -> list[ChangedFile]:
         """Give the files that were added or changed from one tree to another."""
@@ -172,6 +182,17 @@ def _trailer(key: str) -> str:
     return f"%(trailers:key={key},valueonly,separator=%x2C)"
 
 
+def _form() -> tuple[str, ...]:
+    """Give the options by which git tells of a commit: its name, then the texts of ``_change``, with NUL between."""
+    fields = "%x00".join(("%H", "%ct", *map(_trailer, TRAILERS), "%s"))
+    return (f"--format=tformat:{fields}", "--no-show-signature", "--encoding=UTF-8")
+
+
+def _change(commit: str, texts: Sequence[str], files: Sequence[ChangedFile]) -> Change:
+    trailers = {key: text.strip() for key, text in zip(TRAILERS, texts[1:-1], strict=True) if text.strip()}
+    return Change(commit, _instant(texts[0]), texts[-1], trailers, files)
+
+
 def _changes(stream: GitStream) -> Iterator[Change]:
     commit = stream.until(b"\0")
     while commit is not None:
@@ -182,8 +203,7 @@ def _changes(stream: GitStream) -> Iterator[Change]:
             path = os.fsdecode(stream.until(b"\0") or b"")
             if file := _changed_file(word.decode("ascii").lstrip("\n"), path):
                 files.append(file)
-        trailers = {key: text.strip() for key, text in zip(TRAILERS, texts[1:-1], strict=True) if text.strip()}
-        yield Change(commit.decode("ascii"), _instant(texts[0]), texts[-1], trailers, files)
+        yield _change(commit.decode("ascii"), texts, files)
         commit = word
 
 

@@ -9,10 +9,12 @@ from app.services.comparing import compare_snapshots
 from app.services.comparisons import KIND
 from app.services.installations import CHECK, DEFINITION
 from app.services.installations_answers import definition_at, installation_check
+from app.services.origins import ORIGIN, find_origin
 from app.services.verifying import verify
 
 ANSWERERS: Mapping[str, Answerer] = {
     "verify": verify,
+    ORIGIN: find_origin,
     KIND: compare_snapshots,
     DEFINITION: definition_at,
     CHECK: installation_check,

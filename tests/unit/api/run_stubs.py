@@ -47,6 +47,13 @@ class Runs(Recorder):
         return {"verdict": "ok", "text": "Report:", "toolImage": "i", "message": {"cron": False}, "spike": None}
 
 
+class Origins:
+    def find(self, identity: Identity, name: str, path: str) -> dict[str, Any]:
+        if name != "spike":
+            raise StillWorking("The agent is at work on the answer.")
+        return {"path": path, "commit": "c" * 40, "run_id": 7, "is_recorded": True, "is_removed": False}
+
+
 class Passports:
     def get(self, identity: Identity, run_id: int) -> Passport:
         if run_id != 1:
@@ -114,6 +121,8 @@ class Verifications(Recorder):
             "damaged": [],
             "too_large": [],
             "replayed": None,
+            "changed_rows": [],
+            "replayed_rows": [],
         }
 
 

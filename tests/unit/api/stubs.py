@@ -25,7 +25,7 @@ from app.services.why import Answer
 
 from .comparison_stubs import Comparisons
 from .output_stubs import Outputs
-from .run_stubs import Files, Passports, Replays, RunChanges, Runs, Submissions, Verifications, Webhooks
+from .run_stubs import Files, Origins, Passports, Replays, RunChanges, Runs, Submissions, Verifications, Webhooks
 from .samples import NOON, Recorder
 from .snapshot_stubs import Snapshots
 
@@ -344,6 +344,7 @@ def stub_services() -> SimpleNamespace:
         verifications=Verifications(),
         comparisons=Comparisons(),
         passports=Passports(),
+        origins=Origins(),
         files=Files(),
         webhooks=Webhooks(),
         jobs=Jobs(),

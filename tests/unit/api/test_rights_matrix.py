@@ -36,6 +36,7 @@ RIGHTS: dict[str, frozenset[Permission] | None] = {
     "GET /api/datasets/<name>/clone": ANY_TOKEN,
     "POST /api/datasets/<name>/clone": frozenset({P.DATASET_WRITE}),
     "DELETE /api/datasets/<name>/clone": frozenset({P.DATASET_WRITE}),
+    "GET /api/datasets/<name>/origin": RUN_READERS,
     "GET /api/datasets/<name>/snapshots": ANY_TOKEN,
     "GET /api/datasets/<name>/compare": ANY_TOKEN,
     "GET /api/definitions": frozenset({P.REGISTRY_WRITE}),

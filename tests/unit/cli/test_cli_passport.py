@@ -1,4 +1,4 @@
-"""``maoctl run show``, and runs that are looked up by commit and image."""
+"""``maoctl run show``, and runs that are looked up by commit, image and file."""
 
 from __future__ import annotations
 
@@ -83,3 +83,10 @@ def test_an_image_may_be_named_as_its_registry_does(maoctl: Run, server: StubSer
     server.on("POST", "/api/search/runs", Reply(values=a_page(a_run("SUCCEEDED"))))
     maoctl("run", "list", "--image", f"host:5000/spike@sha256:{'a' * 64}")
     assert server.bodies("POST")[0]["imageDigest"] == f"host:5000/spike@sha256:{'a' * 64}"
+
+
+def test_an_origin_is_asked_for_until_the_agent_has_it(maoctl: Run, server: StubServer) -> None:
+    found = {"path": "a.csv", "runId": 12, "isRecorded": True}
+    server.on("GET", "/api/datasets/helm/origin", Reply(202, {"hint": "Ask again."}), Reply(values=found))
+    assert maoctl("dataset", "origin", "helm", "a.csv", "-o", "json").json == found
+    assert server.paths() == ["GET /api/datasets/helm/origin?path=a.csv"] * 2
