@@ -15,7 +15,7 @@ from app.repositories.registry import Registry
 from app.services import tool_rules
 from app.services.ownership import check_may_change, check_may_register, named, required_revision
 
-_GIT_ADDRESS = re.compile(r"ssh://|[^/:]+@[^/:]+:|\w+://.*\.git/?$")
+_GIT_ADDRESS = re.compile(r"ssh://\S+|[^\s/:]+@[^\s/:]+:\S+|\w+://\S+\.git/?")
 """What is meant for git. Other text tells people where the code is, and is not looked at."""
 
 
@@ -98,7 +98,7 @@ class ToolService:
         """Check an address from which code may be installed; without an image there is nothing else to run."""
         if is_needed and not code_repo:
             return {"image": ["May be empty only where code_repo is the git address of a definition tool."]}
-        if is_needed or _GIT_ADDRESS.match(code_repo):
+        if is_needed or _GIT_ADDRESS.fullmatch(code_repo):
             try:
                 checked_url(code_repo, allow_local=self._allow_local, field="code_repo")
             except Invalid as error:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from app.errors import BackendFailed
-from app.executors.base import Limits, RunRequest
+from app.executors.base import Code, Limits, RunRequest, written_folder
 from app.executors.bridge import bridge_for, bridge_of, network_options
 from app.executors.container_profile import NOBODY, container_config, needs_bridge
 from app.models.tool import Profile
@@ -178,3 +178,30 @@ def test_a_network_that_we_did_not_make_is_refused() -> None:
     assert bridge_of(shown) == "br-mao"
     with pytest.raises(BackendFailed, match="mao"):
         bridge_of({**shown, "Labels": None})
+
+
+CODE = Code("/srv/tools/visitors/3/code", "1f", data_place="out/data")
+
+
+@pytest.mark.parametrize("profile", Profile)
+def test_installed_code_is_mounted_to_be_read_with_the_data_where_the_script_expects_it(profile: Profile) -> None:
+    made = config(profile=profile, code=CODE, command=("sh", "bin/count.sh", "2026"), env={"A": "1"})
+    assert (made["Entrypoint"], made["Cmd"]) == (["sh", "/usr/src/app/tool/bin/count.sh"], ["2026"])
+    assert made["WorkingDir"] == "/usr/src/app/tool"
+    assert {"A=1", "MAO_DATA_DIR=/usr/src/app/data"} <= set(made["Env"])
+    mounts = {mount["Target"]: (mount["Source"], mount["ReadOnly"]) for mount in made["HostConfig"]["Mounts"]}
+    assert mounts == {
+        "/usr/src/app/tool": ("/srv/tools/visitors/3/code", True),
+        "/usr/src/app/tool/out/data": ("/srv/data: odd, name", False),
+        "/usr/src/app/data": ("/srv/data: odd, name", False),
+    }
+
+
+def test_an_installer_has_the_code_and_nothing_else() -> None:
+    code = replace(CODE, is_writable=True)
+    request = replace(REQUEST, attempt=0, code=code, data_dir=None, command=("sh", "install.sh"))
+    (mount,) = config(request)["HostConfig"]["Mounts"]
+    assert (mount["Target"], mount["ReadOnly"]) == ("/usr/src/app/tool", False)
+    assert not [variable for variable in config(request)["Env"] if variable.startswith("MAO_DATA_DIR")]
+    assert written_folder(request) == code.folder
+    assert written_folder(replace(REQUEST, code=CODE)) == REQUEST.data_dir

@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 
 from app.errors import Invalid
+from app.executors.selection import BACKEND_LABEL
 from app.models.tool import Tool
 from app.repositories.memory_kv import MemoryKv
 from app.repositories.registry import Registry
-from app.services.plans import Planner
+from app.services.plans import Planner, backend_for
 
 SPIKE = Tool("spike", "panos", "panosece/spike:latest", "", "", "")
 
@@ -41,3 +42,28 @@ def test_a_run_is_confined_as_the_entry_says_and_by_default_as_standard() -> Non
 def test_an_entry_with_a_profile_that_is_unknown_here_makes_no_run(profile: str) -> None:
     with pytest.raises(Invalid, match="unknown here"):
         plan(profile=profile)
+
+
+CODE = {"image": "", "code_repo": "https://git.example.org/visitors.git"}
+
+
+def backend(*available: str, **changes: Any) -> str:
+    return str(backend_for(Tool.from_dict({**SPIKE.to_dict(), **changes}), changes.get("labels", {}), available))
+
+
+def test_a_tool_with_an_image_runs_in_containers_and_one_without_as_a_process() -> None:
+    assert backend("docker", "process", "dummy") == "docker"
+    assert backend("docker", "process", "dummy", **CODE) == "process"
+    assert backend("docker", "process", "dummy", **CODE, labels={BACKEND_LABEL: "dummy"}) == "dummy"
+
+
+@pytest.mark.parametrize(
+    ("labels", "said"),
+    [({}, "which this node does not allow"), ({BACKEND_LABEL: "docker"}, "the backend docker needs one")],
+)
+def test_a_tool_without_an_image_that_this_node_cannot_run_is_refused_with_the_cure(
+    labels: dict[str, str], said: str
+) -> None:
+    with pytest.raises(Invalid, match=said) as refused:
+        backend("docker", "dummy", **CODE, labels=labels)
+    assert "Register it with an image" in (refused.value.hint or "")

@@ -178,6 +178,28 @@ def test_data_that_cannot_be_reached_is_refused_without_repeating_it(
     assert "secret" not in str(caught.value) + str(caught.value.fields)
 
 
+@pytest.mark.parametrize("code_repo", ["", "in Ada's drawer", "http://git.example.org/x?tab=code", "ask a@b.org: Ada"])
+def test_where_the_code_of_an_image_is_may_be_said_in_any_words(tools: ToolService, code_repo: str) -> None:
+    assert tools.register(WRITER, {**TOOL, "code_repo": code_repo})[0].code_repo == code_repo
+
+
+@pytest.mark.parametrize("code_repo", ["https://user:secret@host/x.git", "http://host/x.git", "ssh://u:secret@host/x"])
+def test_what_is_meant_for_git_must_be_an_address_that_git_may_have(tools: ToolService, code_repo: str) -> None:
+    with pytest.raises(Invalid) as caught:
+        tools.register(WRITER, {**TOOL, "code_repo": code_repo})
+    assert list(caught.value.fields) == ["code_repo"]
+    assert "secret" not in str(caught.value) + str(caught.value.fields)
+
+
+def test_the_image_may_be_empty_only_where_the_code_can_be_installed(tools: ToolService) -> None:
+    code = "https://git.example.org/visitors"
+    assert tools.register(WRITER, {**TOOL, "image": "", "code_repo": code})[0].image == ""
+    for code_repo, field in (("", "image"), ("in a drawer", "code_repo"), ("/srv/visitors.git", "code_repo")):
+        with pytest.raises(Invalid) as caught:
+            tools.register(WRITER, {**TOOL, "name": "other", "image": "", "code_repo": code_repo})
+        assert list(caught.value.fields) == [field]
+
+
 def test_all_broken_rules_are_told_at_once(tools: ToolService) -> None:
     with pytest.raises(Invalid) as caught:
         tools.register(WRITER, {**TOOL, "name": "Spike", "image": "UPPER", "memory_mb": 1, "data_repo": "ext::x"})

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-from app.errors import DockerDown
+from app.errors import DockerDown, Superseded
 from app.models.installation import Installation
 from app.models.run import FINAL, Run
 from app.models.token import Identity, Permission
@@ -108,6 +108,23 @@ class Site:
         self.services.installations.request(name, **wish)
         work_on_installations(self.context)
         return self.services.installations.get(name)
+
+    def install_nothing(self) -> None:
+        """Let the agent do what has been asked for before."""
+        work_on_installations(self.context)
+
+    def install_in_background(self, name: str = "visitors") -> threading.Thread:
+        """Ask for an installation and give the thread of the agent that does it, until its term is over."""
+        self.services.installations.request(name)
+        context = self.context
+
+        def work() -> None:
+            with suppress(Superseded):
+                work_on_installations(context)
+
+        agent = threading.Thread(target=work)
+        agent.start()
+        return agent
 
     def clone(self) -> None:
         """Let the agent make the clones that are asked for."""

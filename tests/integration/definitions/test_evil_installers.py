@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from app.errors import NotFound, Superseded
+from app.errors import NotFound
 from app.services.installations_work import work_on_installations
 from tests.integration.definitions.site import SCRIPTS, Site, definition
 from tests.integration.git_server import processes_that_name
@@ -94,9 +92,7 @@ def test_what_an_installer_leaves_is_ours_afterwards_and_links_are_not_followed(
 def test_an_installation_that_is_called_off_is_ended_and_removed(site: Site) -> None:
     site.repository({"mao.yml": definition(), **SCRIPTS, "install.sh": "echo begun; sleep 76543\n"})
     site.register()
-    site.services.installations.request("visitors")
-    agent = threading.Thread(target=work_on_installations, args=[site.context])
-    agent.start()
+    agent = site.install_in_background()
     site.until(lambda: site.services.installations.get("visitors").log == "begun\n")
     site.services.installations.request_removal("visitors")
     agent.join(30)
@@ -110,18 +106,7 @@ def test_an_installation_that_is_called_off_is_ended_and_removed(site: Site) -> 
 def test_an_installer_whose_agent_was_killed_is_swept_away_and_begun_anew(site: Site) -> None:
     site.repository({"mao.yml": definition(), **SCRIPTS, "install.sh": "echo begun; [ -e /proc/1 ] && sleep 65432\n"})
     site.register()
-    site.services.installations.request("visitors")
-    killed = replace(site.context)
-    ended: list[BaseException] = []
-
-    def work() -> None:
-        try:
-            work_on_installations(killed)
-        except Superseded as error:
-            ended.append(error)
-
-    agent = threading.Thread(target=work)
-    agent.start()
+    agent, killed = site.install_in_background(), site.context
     site.until(lambda: site.services.installations.get("visitors").log == "begun\n")
     first = site.services.installations.get("visitors").number
     # A killed agent does nothing any more; this one is told so late that its installer is there when the next begins.
