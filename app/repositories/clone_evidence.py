@@ -45,14 +45,13 @@ class Change:
 
 @dataclass(frozen=True)
 class Tampering:
-    """A file that is not in the data any more as the run wrote it.
+    """A file that is not in the data any more as the run wrote it; ``change`` tells its contents then and now.
 
     ``commit`` is the newest one that changed it, with the ``run`` and the ``node`` that its trailers name; it is empty
     where the file was changed in the data directory alone (``is_uncommitted``).
     """
 
-    path: str
-    is_missing: bool
+    change: Change
     is_uncommitted: bool
     commit: str
     run: str
@@ -121,7 +120,7 @@ def _tampering(repository: Repository, traces: Traces, change: Change, *, is_unc
     arguments = ("log", "-1", "--no-show-signature", _LAST, f"{since}HEAD", "--", f":(literal){change.path}")
     found = repository.run(*arguments).text if repository.head() and not is_uncommitted else ""
     commit, run, node = found.split("\0") if found else ("", "", "")
-    return Tampering(change.path, not change.new, is_uncommitted, commit, run, node.strip())
+    return Tampering(change, is_uncommitted, commit, run, node.strip())
 
 
 def _is_whole(repository: Repository, blob: str) -> bool | None:

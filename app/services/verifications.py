@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from app.errors import WrongState
+from app.errors import NotFound, WrongState
 from app.models.run import FINAL, QuarantineState, Run, RunStatus
 from app.models.token import Identity, Permission
 from app.repositories.database import Database
+from app.repositories.registry import Registry
 from app.repositories.runs import RunRepository
 from app.services.questions import QuestionService
 from app.services.replay_plans import plan_of
@@ -18,8 +20,9 @@ _KEPT_OUT = frozenset(QuarantineState) - {QuarantineState.PROMOTED}
 class VerificationService:
     """Compares what a run wrote with what is there now, and with what its newest replay wrote."""
 
-    def __init__(self, database: Database, questions: QuestionService) -> None:
+    def __init__(self, database: Database, registry: Registry, questions: QuestionService) -> None:
         self._database = database
+        self._registry = registry
         self._questions = questions
 
     def verify(self, identity: Identity, run_id: int, replay_id: int | None = None) -> dict[str, Any]:
@@ -41,9 +44,17 @@ class VerificationService:
             "commit": run.output_commit or "",
             "replayed": (replay.output_tree or "") if replay else "",
             "is_kept_out": run.quarantine_state in _KEPT_OUT,
+            "key": list(self._key_of(run)),
         }
         found = self._questions.ask("verify", asked, is_fleeting=True)
         return {"run_id": run.id, "replay_id": replay.id if replay else None, **found, **_verdict(run, replay, found)}
+
+    def _key_of(self, run: Run) -> Sequence[str]:
+        """Give the columns by which rows of the run's data are told apart; none are known where no entry names them."""
+        try:
+            return self._registry.get_dataset(run.clone or "")[0].key
+        except NotFound:
+            return ()
 
     def _found(self, identity: Identity, run_id: int, replay_id: int | None) -> tuple[Run, Run | None]:
         owner = identity.reach(Permission.JOB_RUN_READ_ANY)

@@ -14,6 +14,8 @@ from cli.exits import Exit
 from cli.session import Session
 from cli.verbs import key_option, live_option, run_argument, verb, wait_option
 
+MOST_ROWS = 10
+
 
 @verb(run, "replay", "run replay 12", "run replay 12 --detach")
 @run_argument
@@ -71,10 +73,12 @@ def _lines(answer: Json) -> Iterator[str]:
         yield f"damaged  {path}"
     for change in answer.get("changed") or []:
         yield f"{'missing' if change['isMissing'] else 'changed'}  {change['path']}: {_by(change)}"
+    yield from _rows(answer.get("changedRows") or [])
     for path in answer.get("tooLarge") or []:
         yield f"not read {path}: it is too large"
     for difference in answer.get("replayed") or []:
         yield f"replay   {difference['path']}: {difference['change']}"
+    yield from _rows(answer.get("replayedRows") or [])
 
 
 def _by(change: Json) -> str:
@@ -82,3 +86,22 @@ def _by(change: Json) -> str:
         return "in the data directory, not committed"
     run = f", run {change['run']} of node {change['node']}" if change["run"] else ", which names no run"
     return f"by commit {change['commit'][:12]}{run}"
+
+
+def _rows(files: list[Json]) -> Iterator[str]:
+    """Give a line for each of the first rows that differ."""
+    for file in files:
+        differences = file.get("differences") or []
+        for found in differences[:MOST_ROWS]:
+            row = found.get("newRow") or found.get("oldRow")
+            cells = ", ".join(_cell(cell) for cell in found.get("cells") or [])
+            yield f"         {file.get('newPath')} row {row} {found.get('status')}: {cells}"
+        if len(differences) > MOST_ROWS:
+            yield f"         {file.get('newPath')}: and more, see -o json"
+
+
+def _cell(cell: Json) -> str:
+    old, new = cell.get("old"), cell.get("new")
+    if old is None or new is None:
+        return f"{cell.get('column')}={new if old is None else old}"
+    return f"{cell.get('column')} {old} -> {new}"

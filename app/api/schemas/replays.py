@@ -8,6 +8,7 @@ from marshmallow import fields, validate
 from app.api.schemas.base import CamelSchema, QueryInteger
 from app.api.schemas.runs import MOST_BYTES
 
+ROWS = "Which rows and cells of a file differ from those that the run wrote,"
 DIFFERENCES = ["added", "changed", "missing"]
 
 
@@ -53,3 +54,5 @@ class VerificationSchema(CamelSchema):
     replayed = fields.List(
         fields.Nested(DifferenceSchema), allow_none=True, metadata={"description": "null: nothing was replayed."}
     )
+    changed_rows = fields.List(fields.Dict(), metadata={"description": f"{ROWS} now."})
+    replayed_rows = fields.List(fields.Dict(), metadata={"description": f"{ROWS} in the replay."})

@@ -94,19 +94,29 @@ def test_replays_make_the_same_bytes_though_tag_and_data_have_moved(product: Pro
 def test_a_file_that_was_tampered_with_is_named_with_who_did_it(product: Product, origin: Origin) -> None:
     product.start_api()
     product.start_agent()
-    product.add_tool("collect", moved(1), [], data_repo=f"file://{origin.bare}")
+    entry = {"name": "collected", "url": f"file://{origin.bare}", "key": ["id"]}
+    assert product.call("POST", "/api/datasets", json=entry).status_code == 201
+    product.add_tool("collect", moved(1), [], data_repo="collected")
     run = product.final(product.submit("collect"))
-    data = product.settings.working_environment.importdir / "collect"
+    data = product.settings.working_environment.importdir / "collected"
     seen = f"seen-{run['id']}.txt"
     assert verified(product, run["id"])["isIdentical"] is True
 
     (data / seen).write_text("another truth\n")
-    after = product.until(lambda: _unless_identical(verified(product, run["id"])), "the change is seen")
-    assert [(change["path"], change["isUncommitted"]) for change in after["changed"]] == [(seen, True)]
+    table = (data / "table.csv").read_text().replace(f"3,{run['id']}3", "3,30")
+    (data / "table.csv").write_text(table)
+    after = product.until(lambda: _unless_identical(verified(product, run["id"])), "the changes are seen")
+    assert [(change["path"], change["isUncommitted"]) for change in after["changed"]] == [
+        (seen, True),
+        ("table.csv", True),
+    ]
+    [row] = next(file for file in after["changedRows"] if file["newPath"] == "table.csv")["differences"]
+    assert (row["status"], row["key"]) == ("changed", ["3"])
+    assert row["cells"] == [{"column": "value", "old": f"{run['id']}3", "new": "30"}]
 
     _commit(data, "nobody knows why")
     (data / "table.csv").unlink()
-    later = product.until(lambda: _unless_changed(verified(product, run["id"]), 2), "both changes are seen")
+    later = product.until(lambda: _unless_open(verified(product, run["id"]), 1), "the commit is seen")
     assert {change["path"]: (change["isMissing"], change["isUncommitted"]) for change in later["changed"]} == {
         seen: (False, False),
         "table.csv": (True, True),
@@ -137,8 +147,8 @@ def _unless_identical(answer: dict[str, Any]) -> dict[str, Any] | None:
     return None if answer["isIdentical"] else answer
 
 
-def _unless_changed(answer: dict[str, Any], count: int) -> dict[str, Any] | None:
-    return answer if len(answer["changed"]) == count else None
+def _unless_open(answer: dict[str, Any], count: int) -> dict[str, Any] | None:
+    return answer if sum(change["isUncommitted"] for change in answer["changed"]) == count else None
 
 
 def _commit(folder: Path, message: str) -> None:

@@ -33,6 +33,8 @@ def test_a_verification_names_what_changed(owner: FlaskClient, services: SimpleN
         "damaged": [],
         "tooLarge": [],
         "replayed": None,
+        "changedRows": [],
+        "replayedRows": [],
     }
 
 
