@@ -129,10 +129,11 @@ def test_by_commands(site: Product, forge: GitServer, environment: dict[str, str
     maoctl(environment, "tool", "install", "museum", "--wait")
     told = maoctl(environment, "tool", "help", "museum")
     assert "Writes how many visitors there were." in told
-    for visitors in ("100", "102"):
+    for number, visitors in enumerate(("100", "102"), 1):
         report = maoctl(environment, "tool", "run", "museum", "--command", "count", "--", "louvre", visitors)
         assert report.startswith("Report:\n")
-        assert f"Value of control metric in current snapshot: {visitors}\n" in report
+        assert f"Number of data snapshots: {number}\n" in report
+        assert f"There were {visitors} in the louvre." in maoctl(environment, "run", "output", str(number))
     assert all(re.fullmatch(r"sync \d{4}-\d\d-\d\d", subject) for subject in subjects(data))
     assert len(subjects(data)) == 2
     until_known(site, "museum")
