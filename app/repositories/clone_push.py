@@ -289,4 +289,4 @@ def _list(repository: Repository, *arguments: str) -> list[str]:
 
 
 def _left(end: float) -> float:
-    return max(0.1, end - time.monotonic())
+    return max(0.1, round(end - time.monotonic(), 1))
