@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from app.services.passports import PassportService
     from app.services.quarantines import QuarantineService
     from app.services.refusals import RefusalService
+    from app.services.replays import ReplayService
     from app.services.run_changes import RunChangeService
     from app.services.run_files import FileService
     from app.services.runs import RunService
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from app.services.submitting import SubmitService
     from app.services.tokens import TokenService
     from app.services.tools import ToolService
+    from app.services.verifications import VerificationService
     from app.services.webhooks import WebhookService
 
 EXTENSION = "mao"
@@ -72,6 +74,12 @@ class Services(Protocol):
 
     @property
     def run_changes(self) -> RunChangeService: ...  # noqa: D102
+
+    @property
+    def replays(self) -> ReplayService: ...  # noqa: D102
+
+    @property
+    def verifications(self) -> VerificationService: ...  # noqa: D102
 
     @property
     def origins(self) -> OriginService: ...  # noqa: D102

@@ -23,7 +23,7 @@ class PassportQuery(ma.Schema):
     )
 
 
-def _names() -> fields.List:
+def _names() -> fields.Field[Any]:
     return fields.List(fields.String(), allow_none=True)
 
 
