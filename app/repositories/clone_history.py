@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -66,6 +66,7 @@ class History:
 
     def __init__(self, git: GitCommand, git_dir: Path) -> None:
         self._git = git
+        self._git_dir = git_dir
         self._place = f"--git-dir={git_dir}"
 
     def commits(self, head: str) -> list[str]:
@@ -109,14 +110,34 @@ class History:
 
     def sizes(self, blobs: Iterable[str]) -> dict[str, int | None]:
         """Give the sizes of blobs in bytes, without reading them; None where the clone does not have one."""
+        is_here, wanted = self._holdings(), dict.fromkeys(blobs)
         with self._git.opened((self._place, "cat-file", "--batch-check"), Conditions()) as stream:
-            return dict(_sizes(stream, dict.fromkeys(blobs)))
+            found = dict(_sizes(stream, filter(is_here, wanted)))
+        return {blob: found.get(blob) for blob in wanted}
 
     @contextmanager
     def contents(self) -> Iterator[Contents]:
         """Give what reads contents, by one git for as long as the block lasts."""
+        is_here = self._holdings()
         with self._git.opened((self._place, "cat-file", "--batch"), Conditions()) as stream:
-            yield Contents(stream)
+            yield Contents(stream, is_here)
+
+    def _holdings(self) -> Callable[[str], bool]:
+        """Give what tells whether git may be asked for a blob.
+
+        In a clone that left contents behind git would try to fetch what it does not have, and end when it cannot.
+        """
+        config = self._git_dir / "config"
+        if not config.is_file() or "promisor" not in config.read_text(encoding="utf-8", errors="replace"):
+            return lambda _: True
+        form = ("--batch-all-objects", "--unordered", "--batch-check=%(objecttype) %(objectname)")
+        here: set[str] = set()
+        with self._git.opened((self._place, "cat-file", *form), Conditions()) as stream:
+            while line := stream.until(b"\n"):
+                kind, _, name = line.decode("ascii").partition(" ")
+                if kind == "blob":
+                    here.add(name)
+        return here.__contains__
 
 
 class Target(Protocol):
@@ -126,18 +147,23 @@ class Target(Protocol):
 
 
 class Contents:
-    """Reads blobs, one after the other, piece by piece."""
+    """Reads blobs, one after the other, piece by piece. What ``is_here`` denies, git is not asked for."""
 
-    def __init__(self, stream: GitStream) -> None:
+    def __init__(self, stream: GitStream, is_here: Callable[[str], bool]) -> None:
         self._stream = stream
+        self._is_here = is_here
 
     def facts(self, blobs: Iterable[str], with_head: Collection[str] = ()) -> Iterator[tuple[str, BlobFacts]]:
         """Give what is in each of these blobs; the beginning of those ``with_head`` too."""
-        for blob, size in _sizes(self._stream, blobs):
+        wanted = list(blobs)
+        yield from ((blob, BlobFacts(None, None)) for blob in wanted if not self._is_here(blob))
+        for blob, size in _sizes(self._stream, filter(self._is_here, wanted)):
             yield blob, BlobFacts(None, None) if size is None else self._facts(size, is_kept=blob in with_head)
 
     def copy(self, blob: str, target: Target) -> bool:
         """Write a blob to ``target``, and tell whether the clone has it. What ``target`` raises ends all reading."""
+        if not self._is_here(blob):
+            return False
         _, size = next(_sizes(self._stream, [blob]))
         for piece in self._pieces(size):
             target.write(piece)

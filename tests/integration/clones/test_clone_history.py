@@ -95,6 +95,26 @@ def test_what_changed_between_two_trees_names_what_was_there_before(workdirs: Wo
     ]
 
 
+@pytest.mark.parametrize("how", ["blobless", "shallow"])
+def test_what_a_clone_does_not_hold_is_unknown_and_asks_no_remote(workdirs: Workdirs, bare: Path, how: str) -> None:
+    head = write_history(bare, [Step({"rows.csv": "x\n" * number}, f"step {number}") for number in (1, 2, 3)])
+    git("config", "uploadpack.allowFilter", "true", cwd=bare)
+    workdirs.clone("data", f"file://{bare}", "main", history=how)
+    bare.rename(bare.with_name("gone.git"))
+    history = workdirs.history("data")
+    changes = list(history.changes(history.commits(head)))
+    blobs = [file.blob for change in changes for file in change.files]
+    with history.contents() as reader:
+        facts = dict(reader.facts(blobs))
+        assert reader.copy(blobs[0], io.BytesIO())
+        assert how == "shallow" or not reader.copy(blobs[1], io.BytesIO())
+    if how == "shallow":
+        assert [(change.subject, len(change.files)) for change in changes] == [("step 3", 1)]
+        return
+    assert [facts[blob] for blob in blobs] == [BlobFacts(6, 3), BlobFacts(None, None), BlobFacts(None, None)]
+    assert list(history.sizes(blobs).values()) == [6, None, None]
+
+
 def test_a_submodule_is_no_file(workdirs: Workdirs, origin: Origin) -> None:
     git("update-index", "--add", "--cacheinfo", f"160000,{'1' * 40},module", cwd=origin.desk)
     git("commit", "-q", "-m", "module", cwd=origin.desk)
