@@ -68,11 +68,17 @@ def retrieve(
 def _found(session: Session, wanted: Wanted, clone_name: str | None) -> Found:
     if not is_somebody_there():
         return find_snapshot(session.server, wanted, refuse)
+    asked: list[str] = []
+
+    def pick(what: str, choices: list[str]) -> str:
+        asked.append(what)
+        return ask_user(what, choices)
+
     try:
-        found = find_snapshot(session.server, wanted, ask_user)
+        found = find_snapshot(session.server, wanted, pick)
     except StepLeft:
         raise Interrupted("Nothing is retrieved.") from None
-    if None in (wanted.hub, wanted.date, wanted.operator):
+    if asked:
         name = ["--as", clone_name] if clone_name else []
         session.note(f"The same again: {shlex.join(['maoctl', 'dataset', 'retrieve', *found.options, *name])}")
     return found

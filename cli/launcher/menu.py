@@ -11,6 +11,7 @@ import click
 from cli.endpoints import Server
 from cli.launcher import run_steps, steps
 from cli.prompts import Choice, StepLeft, pick
+from cli.terminal import clean
 
 Step = Callable[[Server], list[str]]
 """Asks the user what a command needs, and gives its words."""
@@ -65,5 +66,5 @@ def launch(outside: Outside) -> None:
 
 def _carry_out(outside: Outside, step: Step) -> None:
     words = [*outside.options, *step(outside.server())]
-    click.echo(f"$ {shlex.join(['maoctl', *words])}", err=True)
+    click.echo(f"$ {clean(shlex.join(['maoctl', *words]))}", err=True)
     outside.call(words)

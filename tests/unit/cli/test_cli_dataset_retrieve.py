@@ -103,6 +103,12 @@ def test_typing_narrows_the_list_down_and_what_fits_nothing_is_said(ask: Ask) ->
     assert "Nothing there holds 'nothing'." in result.err
 
 
+def test_what_was_asked_for_is_in_the_command_whatever_it_was(ask: Ask) -> None:
+    given = ("--hub", "hub-b", "--date", "latest", "--operator", "panos", "--as", "images-then")
+    assert f"The same again: {COMMAND} --as images-then\n" in ask(*given, typed="images\n").err
+    assert "The same again" not in ask(*given, "--dataset", "images", typed="").err
+
+
 @pytest.mark.parametrize("typed", ["q\n", "2\nq\n", "", "2\n"])
 def test_leaving_or_the_end_of_the_input_retrieves_nothing(ask: Ask, server: StubServer, typed: str) -> None:
     result = ask(typed=typed)
