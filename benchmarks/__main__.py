@@ -25,6 +25,7 @@ MEASUREMENTS = (
     "output",
     "long_output",
     "history",
+    "git_steps",
     "compare",
     "snapshots",
 )

@@ -36,18 +36,19 @@ class Offender:
 def offenders(tree: Path) -> Iterator[Offender]:
     """Find what git must not be shown. The top ``.git`` is left out: it is git's own."""
     root = os.path.realpath(tree)
+    own = str(Path(root, ".git"))
     too_deep: list[str] = []
     for entry in _entries(root, is_git_closed=True, too_deep=too_deep.append):
-        relative = os.path.relpath(entry.path, root)
-        if relative == ".git":
-            continue
+        # Almost every entry is a file or a folder, and there may be very many: the cheap questions come first.
         if _is_git(entry.name):
-            yield Offender(relative, Offence.NESTED_REPOSITORY)
-        elif entry.is_symlink():
-            if _is_leaving(entry.path, root):
-                yield Offender(relative, Offence.LEAVING_LINK)
-        elif not entry.is_dir(follow_symlinks=False) and not entry.is_file(follow_symlinks=False):
-            yield Offender(relative, Offence.SPECIAL_FILE)
+            if entry.path != own:
+                yield Offender(os.path.relpath(entry.path, root), Offence.NESTED_REPOSITORY)
+        elif entry.is_file(follow_symlinks=False) or entry.is_dir(follow_symlinks=False):
+            continue
+        elif not entry.is_symlink():
+            yield Offender(os.path.relpath(entry.path, root), Offence.SPECIAL_FILE)
+        elif _is_leaving(entry.path, root):
+            yield Offender(os.path.relpath(entry.path, root), Offence.LEAVING_LINK)
     # What has a path that is too long can be named, and moved, only by the folder at its top.
     for name in sorted({Path(os.path.relpath(path, root)).parts[0] for path in too_deep}):
         yield Offender(name, Offence.TOO_DEEP)

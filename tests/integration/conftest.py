@@ -30,6 +30,7 @@ from app.errors import MaoError
 from app.repositories import database
 from app.repositories.etcd import EtcdKv
 from app.settings import Etcd, Settings, load
+from tests.integration.clones.programs import MISSING
 from tests.integration.images import SOCKET
 from tests.integration.memory import memory_folder
 
@@ -232,3 +233,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.section("CONTAINERS WERE NOT TESTED", sep="!", red=True, bold=True)
         terminalreporter.line(f"{len(missed)} tests did not run, because {_NO_DOCKER}.")
         terminalreporter.line(f"The cure: {_DOCKER_CURE}. With CI=true they fail instead.")
+    unwatched = [str(report.longrepr) for report in terminalreporter.stats.get("skipped", [])]
+    unwatched = [reason for reason in unwatched if MISSING in reason]
+    if unwatched:
+        terminalreporter.section("REMOTES WERE NOT TESTED IN FULL", sep="!", red=True, bold=True)
+        terminalreporter.line(f"{len(unwatched)} tests did not run, because a program {MISSING}; the skips name it.")
+        terminalreporter.line("With CI=true they fail instead.")
