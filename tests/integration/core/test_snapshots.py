@@ -21,6 +21,7 @@ from app.services.agent_context import AgentContext
 from app.services.snapshot_indexing import SnapshotIndexer
 from app.services.snapshots import SnapshotService
 from tests.integration.clones.sights import SETTINGS
+from tests.integration.core.callers import Callers
 from tests.integration.core.world import World
 from tests.integration.git_server import git
 from tests.integration.histories import Step, write_history
@@ -290,3 +291,14 @@ def test_a_repository_without_commits_has_no_snapshots_and_that_is_all(library: 
     library.indexer.work()
     assert library.shown() == []
     assert library.reader.is_complete("data")
+
+
+def test_every_token_reads_the_list_over_http(library: Library, callers: Callers) -> None:
+    run = library.world.add(clone="data", spike={"status": "ok"})
+    library.grow(Step({"control-1.csv": "900\n"}, f"sync\n\nMao-Run: {run}\nMao-Node: n"), *_overwritten([1, 2]))
+    sven = callers.make("sven", [], "other-group")
+    first = sven.get("/api/datasets/data/snapshots?limit=2").get_json()
+    second = sven.get(f"/api/datasets/data/snapshots?limit=2&cursor={first['next']}").get_json()
+    assert [item["subject"] for item in first["items"] + second["items"]] == ["step 2", "step 1", "sync"]
+    assert (second["items"][0]["runId"], second["items"][0]["verdict"], second["isComplete"]) == (run, "ok", True)
+    assert sven.get("/api/datasets/nosuch/snapshots").status_code == 404
