@@ -22,6 +22,7 @@ from app.api.security import access_of
 from app.factory import create_app
 from app.models.clone import CloneState
 from app.models.dataset import Dataset
+from app.models.installation import InstallationState
 from app.models.job import FiringOutcome
 from app.models.run import LEGAL_CHANGES, Cause, RunStatus
 from app.models.token import Permission
@@ -265,6 +266,7 @@ def test_every_permission_has_its_line_and_those_that_open_nothing_say_so(flask_
         ("docs/glossary.md", "## Causes", Cause),
         ("docs/glossary.md", "## Outcomes of a firing", FiringOutcome),
         ("docs/glossary.md", "## States of a clone", CloneState),
+        ("docs/glossary.md", "## States of an installation", InstallationState),
         ("docs/tools.md", "## The verdict", Status),
     ],
 )

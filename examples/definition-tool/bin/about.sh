@@ -1,0 +1,3 @@
+set -eu
+cat installed
+ls data
