@@ -46,6 +46,16 @@ def test_a_run_is_refreshed(owner: FlaskClient, services: SimpleNamespace) -> No
     assert services.run_changes.calls[0][0] == "refresh"
 
 
+@pytest.mark.parametrize("decision", ["promote", "discard"])
+def test_files_that_are_kept_of_a_run_are_decided_upon(
+    owner: FlaskClient, services: SimpleNamespace, decision: str
+) -> None:
+    answer = owner.post(f"/api/runs/1/{decision}")
+    assert (answer.status_code, answer.get_json()["id"]) == (202, 1)
+    assert [(call[0], call[1][1:]) for call in services.quarantines.calls] == [(decision, (1,))]
+    assert owner.post(f"/api/runs/2/{decision}").status_code == 409
+
+
 def test_a_run_is_submitted_again_with_what_is_to_be_otherwise(owner: FlaskClient, services: SimpleNamespace) -> None:
     body = {"parameters": {"timeoutSeconds": 5, "publish": "none"}, "description": "again"}
     answer = owner.post("/api/runs/1/resubmit", json=body)
