@@ -144,6 +144,7 @@ def test_a_replay_wants_the_commit_that_the_first_run_used(installed: Site) -> N
     assert f"tool install visitors --commit {first.definition_commit}" in (other.message or "")
 
 
+@pytest.mark.long
 def test_a_python_tool_gets_a_python_of_its_own(site: Site) -> None:
     commands = "  - {Name: where, Description: Says where., Command: python3, Script: where.py}\n"
     files = {
