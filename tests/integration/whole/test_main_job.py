@@ -127,6 +127,7 @@ def _check_metric(product: Product, metric: str, run_ids: list[int], days: list[
     commits = _log(product, metric, "%H")
     assert [run["outputCommit"] for run in runs] == commits
     assert _log(product, metric, "%(trailers:key=Mao-Run,valueonly,separator=%x2C)") == [str(run["id"]) for run in runs]
+    _check_snapshots(product, metric, runs)
     spikes = {day["date"]: run for day, run in zip(days, runs, strict=True) if run["spike"]["status"] == "spike"}
     if metric == "latest_images":
         gains = {date: round(run["spike"]["gainPercent"], 2) for date, run in spikes.items()}
@@ -134,3 +135,15 @@ def _check_metric(product: Product, metric: str, run_ids: list[int], days: list[
         first = _report(product, spikes["2020-01-18"]["id"])
         assert "Gain:-6.1" in first["text"]
         assert first["verdict"] == "spike"
+
+
+def _check_snapshots(product: Product, metric: str, runs: list[dict[str, Any]]) -> None:
+    address = f"/api/datasets/{metric.replace('_', '-')}/snapshots?limit=500"
+    product.until(lambda: product.call("GET", address).json().get("isComplete"), "every commit was looked at")
+    shown = product.call("GET", address).json()["items"]
+    facts = ("commit", "runId", "verdict", "files", "rows", "bytes")
+    measured = ("files", "rows", "bytes")
+    assert [[item[name] for name in facts] for item in reversed(shown)] == [
+        [run["outputCommit"], run["id"], run["spike"]["status"], *(run["metrics"][name] for name in measured)]
+        for run in runs
+    ]
