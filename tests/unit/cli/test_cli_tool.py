@@ -90,7 +90,7 @@ def test_add_with_replace_sends_the_revision_that_it_read(maoctl: Run, server: S
         ("--env", "=x"),
         ("--metrics", "{"),
         ("--metrics", "[1]"),
-        ("--publish", "push"),
+        ("--publish", "publish"),
         ("--memory-mb", "0"),
         ("--cpus", "0"),
     ],
