@@ -16,6 +16,8 @@ from app.settings import Git
 
 _COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
 _REF = "refs/mao/code"
+_BRANCHES = "refs/heads/"
+_NO_SUCH_REF = "find remote ref"
 _LINK, _REPOSITORY = "120000", "160000"
 _ATTRIBUTES = "* -text -ident -filter -working-tree-encoding\n"
 
@@ -67,7 +69,11 @@ def check_out(git: GitCommand, settings: Git, folder: Path, url: str, branch: st
 def _refs(branch: str, commit: str) -> str:
     if commit:
         return checked_commit(commit)
-    return f"refs/heads/{checked_branch(branch)}" if branch else "HEAD"
+    return f"{_BRANCHES}{checked_branch(branch)}" if branch else "HEAD"
+
+
+def _missing(url: str, what: str) -> BackendFailed:
+    return BackendFailed(f"The git repository {url} has no {what}.", cause="data_unavailable")
 
 
 class _Work:
@@ -91,11 +97,21 @@ class _Work:
         (info / "attributes").write_text(_ATTRIBUTES, encoding="utf-8")
         try:
             self._fetch(url, ["--depth=1"], f"+{ref}:{_REF}")
-        except BackendFailed:
-            if not _COMMIT.fullmatch(ref):
+        except BackendFailed as error:
+            if _COMMIT.fullmatch(ref):
+                self._fetch_all(url, ref)
+            elif _NO_SUCH_REF in error.message:
+                what = f"branch '{ref.removeprefix(_BRANCHES)}'" if ref.startswith(_BRANCHES) else "default branch"
+                raise _missing(url, what) from error
+            else:
                 raise
-            self._fetch(url, [], "+refs/heads/*:refs/mao/all/*")
-            self.run("update-ref", _REF, ref)
+
+    def _fetch_all(self, url: str, commit: str) -> None:
+        self._fetch(url, [], f"+{_BRANCHES}*:refs/mao/all/*")
+        name = f"{commit}^{{commit}}"
+        if not self.run("rev-parse", "--quiet", "--verify", "--end-of-options", name, accepted=(0, 1, 128)).text:
+            raise _missing(url, f"commit {commit} on any of its branches")
+        self.run("update-ref", _REF, commit)
 
     def _fetch(self, url: str, options: Sequence[str], refs: str) -> None:
         fixed = ("--no-tags", "--no-recurse-submodules", "--no-write-fetch-head", "--quiet")

@@ -79,7 +79,9 @@ def test_a_commit_or_a_branch_is_installed_where_it_is_asked_for(site: Site) -> 
     assert site.install(commit=old).commit == old
     refused = site.install(branch="nosuch")
     assert (refused.state, refused.commit) == ("READY", old)
-    assert "nosuch" in refused.message
+    assert refused.message == f"The git repository {site.git.url('visitors')} has no branch 'nosuch'."
+    unknown = site.install(commit="0" * 40)
+    assert unknown.message.endswith(f"has no commit {'0' * 40} on any of its branches.")
     assert site.install(branch="main").commit == newest(origin) != old
     with pytest.raises(Invalid, match="not a commit"):
         site.install(commit="abc")
