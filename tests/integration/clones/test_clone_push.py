@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from app.errors import BackendFailed, Conflict, MaoError, RemoteDown, WrongState
+from app.models.dataset import History
 from app.repositories import clone_push
 from app.repositories.clone_publishing import Target
 from app.repositories.workdirs import Workdirs
@@ -293,6 +294,27 @@ def test_a_push_that_is_killed_half_way_can_be_repeated(
     assert len(errors) == 1
     assert _publish(workdirs, url) == {ours: ours}
     assert _tip(origin) == ours
+
+
+@pytest.mark.parametrize("history", [History.BLOBLESS, History.SHALLOW])
+@pytest.mark.parametrize("theirs", ["theirs.csv", "ours.csv"])
+def test_a_clone_with_less_than_the_whole_past_publishes_too(
+    workdirs: Workdirs, url: str, origin: Origin, history: History, theirs: str
+) -> None:
+    git("config", "uploadpack.allowFilter", "true", cwd=origin.bare)
+    git("config", "uploadpack.allowAnySHA1InWant", "true", cwd=origin.bare)
+    origin.push({"control-1.csv": "2\n"})
+    workdirs.clone("data", url, history=history)
+    (workdirs.path("data") / "ours.csv").write_text("1\n")
+    ours = str(workdirs.commit("data", "sync", {}, 1))
+    origin.push({theirs: "theirs\n", "control-1.csv": "3\n"})
+    published = workdirs.publish("data", _target(url))
+    workdirs.mark_published("data", published)
+    assert (ours in published.landed) is (theirs == "theirs.csv")
+    assert (ours in published.aside) is (theirs == "ours.csv")
+    refreshed = workdirs.refresh("data", url)
+    assert (refreshed.head, refreshed.warning) == (_tip(origin), "")
+    assert (workdirs.path("data") / "control-1.csv").read_text() == "3\n"
 
 
 def test_a_clone_of_another_address_or_branch_publishes_nothing(
