@@ -79,7 +79,7 @@ def report_of(
     outcome = settled.outcome
     facts = ReportFacts(
         run_id=run.id,
-        image=tool_of(run).image,
+        image=tool_of(run).image or "none",
         tool=run.tool,
         data_dir=str(context.workdirs.path(run.clone)) if run.clone else "",
         cron=cron,

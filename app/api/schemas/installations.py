@@ -81,8 +81,8 @@ class DefinitionSchema(CamelSchema):
     commands = fields.List(fields.Nested(CommandSchema))
 
 
-class InstallationSchema(CamelSchema):
-    """A tool's installation on this node, or the wish for it; with dryRun, what it would be."""
+class InstallationItem(CamelSchema):
+    """A tool's installation on this node, or the wish for it."""
 
     name = fields.String()
     state = fields.String(metadata={"enum": STATES})
@@ -92,12 +92,17 @@ class InstallationSchema(CamelSchema):
     code_url = fields.String(allow_none=True)
     commit = fields.String(allow_none=True)
     how = fields.String(allow_none=True, metadata={"enum": [*HOWS, None]})
-    definition = fields.Nested(DefinitionSchema, allow_none=True)
     message = fields.String()
-    log = fields.String(metadata={"description": "The end of what the last installer printed."})
-    steps = fields.List(fields.String(), metadata={"description": "With dryRun: what would be done."})
     installed_time = fields.AwareDateTime(attribute="installed_at", allow_none=True)
     updated_time = fields.AwareDateTime(attribute="updated_at")
+
+
+class InstallationSchema(InstallationItem):
+    """The same, with what it can do; with dryRun, what it would be."""
+
+    definition = fields.Nested(DefinitionSchema, allow_none=True)
+    log = fields.String(metadata={"description": "The end of what the last installer printed."})
+    steps = fields.List(fields.String(), metadata={"description": "With dryRun: what would be done."})
 
 
 class HelpCommand(CommandSchema):
@@ -123,4 +128,4 @@ class FoundDefinition(CamelSchema):
     definition = fields.Nested(DefinitionSchema)
 
 
-InstallationPage = page_schema(InstallationSchema, "InstallationPage")
+InstallationPage = page_schema(InstallationItem, "InstallationPage")

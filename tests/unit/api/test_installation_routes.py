@@ -27,7 +27,7 @@ def test_a_dry_run_asks_for_nothing_and_shows_the_steps(owner: FlaskClient, serv
 def test_installations_are_listed_and_shown(owner: FlaskClient) -> None:
     (listed,) = owner.get("/api/installations").get_json()["items"]
     shown = owner.get("/api/tools/visitors/installation").get_json()
-    assert listed == shown
+    assert listed == {key: value for key, value in shown.items() if key not in ("definition", "log", "steps")}
     assert (shown["name"], shown["state"], shown["how"]) == ("visitors", "READY", "process")
 
 
