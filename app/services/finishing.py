@@ -8,7 +8,7 @@ from typing import Any
 
 from app.errors import MaoError, Superseded, Unavailable
 from app.executors.outcomes import Outcome
-from app.models.run import Cause, QuarantineState, Run, RunStatus
+from app.models.run import Cause, PushState, QuarantineState, Run, RunStatus
 from app.models.tool import OnSpike
 from app.repositories.workdirs import Written
 from app.services.agent_context import AgentContext
@@ -31,6 +31,7 @@ class Settlement:
     judgement: Judgement | None = None
     output_commit: str | None = None
     original_commit: str | None = None
+    head_commit: str | None = None
     output_tree: str | None = None
     quarantine: str | None = None
     quarantine_commit: str | None = None
@@ -112,6 +113,9 @@ def _settle_success(context: AgentContext, run: Run, settled: Settlement) -> Non
             return
         published, warnings = publish_run(context, run)
         settled.output_commit, settled.original_commit = published.output_commit, published.original_commit
+        # What is in conflict is on a branch of its own, which is not the clone's.
+        is_aside = published.push_state == PushState.CONFLICT
+        settled.head_commit = published.original_commit if is_aside else published.output_commit
         settled.warnings += warnings
     except Unavailable:
         raise

@@ -112,11 +112,9 @@ def push(context: AgentContext, clone: str, runs: Sequence[Run], seconds: float 
         expected=[run.output_commit for run in runs if run.output_commit],
     )
     try:
-        published = context.workdirs.publish(clone, target, seconds)
+        _note_published(context, clone, runs, context.workdirs.publish(clone, target, seconds))
     except (RemoteDown, BackendFailed, Conflict, NotFound, Invalid) as error:
         _note_failure(context, clone, runs, error)
-        return
-    _note_published(context, clone, runs, published)
 
 
 def _note_published(context: AgentContext, clone: str, runs: Sequence[Run], published: Published) -> None:

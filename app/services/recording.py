@@ -77,7 +77,7 @@ def record_final(
         if final is None:
             raise WrongState(f"Run {run.id} was changed by somebody else.")
         if run.clone is not None and run.baseline_tree is not None:
-            head = settled.output_commit or run.input_commit
+            head = settled.head_commit or run.input_commit
             CloneRepository(session).note_head(run.clone, run.data_url or "", run.data_branch or None, head)
         if settled.is_spike and settled.verdict is not None:
             _notify(NotificationRepository(session), run, settled.verdict)

@@ -71,7 +71,7 @@ def get(session: Session, name: str | None, limit: int) -> None:
 @click.option("--profile", type=click.Choice(["standard", "strict", "legacy"]), help="How its container is confined.")
 @env_option
 @publish_option
-@click.option("--on-spike", type=click.Choice(["notify", "fail"]), help="What a spike does to the run.")
+@click.option("--on-spike", type=click.Choice(["notify", "quarantine", "fail"]), help="What a spike does to the run.")
 @pairs_option("--label", "labels", "Choose a backend.")
 @click.option("--metrics", metavar="JSON", help="Method and parameters of the spike detection.")
 @click.option("--replace", is_flag=True, help="Replace the entry that has this name.")

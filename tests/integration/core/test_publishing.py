@@ -13,6 +13,7 @@ from app.errors import RegistryDown
 from app.models.dataset import Dataset
 from app.models.index import IndexEntry
 from app.repositories import clone_push
+from app.repositories.clones import CloneRepository
 from app.repositories.index import Index
 from app.repositories.notifications import NotificationRepository
 from app.repositories.registry import Registry
@@ -75,6 +76,9 @@ def test_a_conflict_is_told_and_later_runs_publish_as_usual(site: Site) -> None:
     with site.world.database.transaction() as session:
         (told,) = [sent for sent in NotificationRepository(session).undelivered() if sent.kind == "conflict"]
     assert (told.run_id, told.values["branch"]) == (run.id, branch)
+
+    with site.world.database.transaction() as session:
+        assert CloneRepository(session).get("spike").head_commit == site.workdirs.head("spike") != run.output_commit
 
     later = site.run()
     assert later.push_state == "pushed"
