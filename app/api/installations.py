@@ -17,6 +17,7 @@ from app.api.schemas.installations import (
     InstallationPage,
     InstallationSchema,
     NewInstallation,
+    RequestedInstallation,
 )
 from app.api.security import Changes, requires
 from app.models.token import Permission
@@ -55,7 +56,7 @@ def list_installations(query: dict[str, Any]) -> Any:
 @blueprint.route("/tools/<name>/installation", methods=["POST"])
 @requires(Permission.NODE_WRITE, changes=Changes.POSTGRES)
 @blueprint.arguments(NewInstallation, required=False)
-@blueprint.response(202, InstallationSchema)
+@blueprint.response(202, RequestedInstallation)
 @blueprint.alt_response(200, schema=InstallationSchema)
 @blueprint.alt_response(404, "NOT_FOUND")
 @blueprint.alt_response(409, "CONFLICT")

@@ -105,6 +105,15 @@ class InstallationSchema(InstallationItem):
     steps = fields.List(fields.String(), metadata={"description": "With dryRun: what would be done."})
 
 
+class RequestedInstallation(InstallationSchema):
+    """The same; with dryRun, while the agent is still looking, the form of an error that says so."""
+
+    class Meta:
+        """An error has keys that are not described here."""
+
+        unknown = ma.INCLUDE
+
+
 class HelpCommand(CommandSchema):
     """A command with the way to call it."""
 
