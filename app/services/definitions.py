@@ -13,9 +13,9 @@ from app.services.definitions_fields import (
     Notes,
     Section,
     Surroundings,
-    close_to,
     is_empty,
     items,
+    known_are,
     named,
     section,
 )
@@ -194,10 +194,8 @@ def _broken_command_name(text: str) -> str | None:
 def _broken_interpreter(text: str) -> str | None:
     if text in INTERPRETERS:
         return None
-    close = nearest(text, INTERPRETERS)
-    return close_to(
-        close, f"'{text[:40]}' is not an interpreter that is allowed. Allowed are: {', '.join(INTERPRETERS)}."
-    )
+    close = nearest(text, INTERPRETERS) or known_are(INTERPRETERS)
+    return f"'{text[:40]}' is not an interpreter that is allowed. {close}"
 
 
 def _broken_path(text: str) -> str | None:

@@ -99,16 +99,16 @@ def section(node: Node, name: str, known: Iterable[str], notes: Notes) -> Sectio
         elif word not in keys:
             if notes.is_strict:
                 close = nearest(_in_any_case(key.text, keys), keys)
-                notes.add(key, called, close_to(close, f"is not a known key. Known are: {', '.join(keys)}."))
+                notes.add(key, called, f"is not a known key. {close or known_are(keys)}")
         elif notes.is_strict or not is_empty(value):
             values[word] = value
         seen.setdefault(word, key)
     return Section(name, node, values, notes)
 
 
-def close_to(close: str | None, known: str) -> str:
-    """Give the sentence about an unknown word, with the nearest known one where there is one."""
-    return f"{known.partition('.')[0]}. {close}" if close else known
+def known_are(words: Iterable[str]) -> str:
+    """Give the sentence that lists the known words."""
+    return f"Known are: {', '.join(words)}."
 
 
 def items(node: Node | None, name: str, notes: Notes) -> list[tuple[str, Node]]:

@@ -92,6 +92,12 @@ def test_an_absolute_place_for_the_data_is_no_place_in_the_repository() -> None:
         ("Name: visitors\n", "Name: ../x\n", "2:7 Name: must be 1 to 63 of a-z"),
         ("Version: 0.2", "Version: 0.3", "1:10 Version: must be 0.2 or 0.1."),
         ("Command: sh", "Command: /bin/sh", "10:12 Installer.Command: '/bin/sh' is not an interpreter"),
+        (
+            "Command: sh",
+            "Command: python3.11",
+            "'python3.11' is not an interpreter that is allowed. Did you mean 'pyth",
+        ),
+        ("Command: sh", "Command: ruby", "that is allowed. Known are: bash, sh, python3, node, perl, Rscript."),
         ("Command: python3", "Command: python", "Command: 'python' is not an interpreter that is allowed. Did you"),
         (
             "Script: install.sh",
