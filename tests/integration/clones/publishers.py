@@ -62,8 +62,9 @@ class Publisher:
         self.workdirs.clone("data", self.url)
         self.tree = self.workdirs.path("data")
 
-    def target(self, run_id: int = 0) -> Target:
-        return Target(self.url, "main", f"conflict/{self.name}/{run_id or self._last_run}", DAY)
+    def target(self) -> Target:
+        waiting = [self.commits[run_id] for run_id, state in self.states.items() if state == "pending"]
+        return Target(self.url, "main", f"conflict/{self.name}/{self._last_run}", DAY, waiting)
 
     def collect(self, files: dict[str, str]) -> int:
         """Do what a run does: refresh, write, commit."""
