@@ -59,22 +59,28 @@ def container_config(
         )
     is_legacy = request.profile is Profile.LEGACY
     mounts = _mounts(request, secrets)
-    config: dict[str, Any] = {
+    return {
         "Image": request.image_id or request.image,
         "User": user_of(request, owner),
-        "Env": _environment(request.env if is_legacy else {"HOME": "/tmp", **request.env}),  # noqa: S108
+        "Env": _environment(_variables(request) if is_legacy else {"HOME": "/tmp", **_variables(request)}),  # noqa: S108
         "Labels": labels_of(request),
         "HostConfig": _host_config(request, _network_of(request, bridge_network), log_bytes, mounts),
+        **_program(request),
     }
-    if request.command:
-        config["Cmd"] = list(request.command)
-    if request.code:
-        # The image's own program would be given ours as its arguments.
-        interpreter, script, *arguments = request.command
-        config |= {"Entrypoint": [interpreter, f"{CODE_FOLDER}/{script}"], "Cmd": arguments}
-        config["WorkingDir"] = CODE_FOLDER
-        config["Env"] += [f"MAO_DATA_DIR={DATA_FOLDER}"] if request.data_dir else []
-    return config
+
+
+def _program(request: RunRequest) -> dict[str, Any]:
+    """Give what runs: the image's own command, one in its place, or a script of installed code."""
+    if request.code is None:
+        return {"Cmd": list(request.command)} if request.command else {}
+    interpreter, script, *arguments = request.command
+    # With an entry point of its own, the image would be given our words as the arguments of that.
+    return {"Entrypoint": [interpreter, f"{CODE_FOLDER}/{script}"], "Cmd": arguments, "WorkingDir": CODE_FOLDER}
+
+
+def _variables(request: RunRequest) -> dict[str, str]:
+    has_data = request.code is not None and request.data_dir is not None
+    return {**request.env, "MAO_DATA_DIR": DATA_FOLDER} if has_data else request.env
 
 
 def user_of(request: RunRequest, owner: tuple[int, int]) -> str:
