@@ -8,7 +8,6 @@ kill at any point finds what has landed and goes on with the rest.
 from __future__ import annotations
 
 import random
-import re
 import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -18,18 +17,12 @@ from app.errors import BackendFailed, RemoteDown
 from app.repositories.clone_rebase import Rebased, identities, rebased
 from app.repositories.clone_remote import fetched
 from app.repositories.clone_repository import ACCOUNTED, FOLLOWED, SET_ASIDE, Repository
-from app.repositories.git_command import Conditions
-from app.repositories.git_errors import telling_line
+from app.repositories.git_push import push
 
 TRIES = 8
 PAUSE_SECONDS = 0.2
 _ORIGINALS = "refs/mao/originals"
 _NAMED_PATHS = 3
-_MOVED = re.compile(
-    r"fetch first|non-fast-forward|stale info|to lock|cannot lock|incorrect old value|already exists|failed to update"
-)
-_UNKNOWN = re.compile(r"remote failure|failed to report status")
-_WORDS = re.compile(r"^remote: *(?:error: *)?(.*\S)", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -90,7 +83,7 @@ def publish(repository: Repository, target: Target, seconds: float) -> Published
         plan = _planned(repository, sides)
         if plan.conflicts:
             return _set_aside(repository, target, sides, plan.conflicts, end)
-        if _push(repository, target.url, plan.tip, target.branch, end):
+        if push(repository, target.url, plan.tip, target.branch, _left(end)):
             repository.run("update-ref", f"refs/remotes/origin/{target.branch}", plan.tip)
             return Published(sides.ours, {**sides.known.landed, **plan.commits}, sides.known.aside, sides.known.message)
     raise RemoteDown(f"Others push to {target.url} faster than this node.", hint="It is tried again by itself.")
@@ -218,11 +211,11 @@ def _complete_conflicts(repository: Repository, target: Target, end: float) -> N
 def _push_conflict(repository: Repository, target: Target, branch: str, tip: str, end: float) -> str:
     """Push a conflict branch and give its name, which is a longer one where the name is taken at the remote."""
     name = branch
-    if not _push(repository, target.url, tip, name, end):
+    if not push(repository, target.url, tip, name, _left(end)):
         # Another installation of the same name numbers its runs alike. Its branch stays what it is.
         name = f"{branch}-{tip[:12]}"
         repository.run("update-ref", f"refs/heads/{name}", tip)
-        if not _push(repository, target.url, tip, name, end):
+        if not push(repository, target.url, tip, name, _left(end)):
             raise BackendFailed(
                 f"The git repository {target.url} has another branch '{name}'.", cause="data_unavailable"
             )
@@ -233,45 +226,6 @@ def _push_conflict(repository: Repository, target: Target, branch: str, tip: str
 
 def _conflict_branches(repository: Repository) -> list[str]:
     return repository.run("for-each-ref", "--format=%(refname:lstrip=2)", "refs/heads/conflict/").text.splitlines()
-
-
-def _push(repository: Repository, url: str, commit: str, branch: str, end: float) -> bool:
-    """Push one commit to one branch; give False where others were faster.
-
-    Raises:
-        RemoteDown: nobody knows what became of it.
-        BackendFailed: the remote refuses it.
-    """
-    options = ("--porcelain", "--no-verify", "--no-follow-tags", "--recurse-submodules=no", "--no-signed")
-    conditions = Conditions(remote=url, seconds=_left(end), accepted=(0, 1))
-    answer = repository.run(
-        *("push", *options, "--", url, f"{commit}:refs/heads/{branch}"),
-        remote=url,
-        seconds=conditions.seconds,
-        accepted=conditions.accepted,
-    )
-    if answer.status == 0:
-        return True
-    refusal = next((line for line in answer.text.splitlines() if line.startswith("!\t")), "")
-    if not refusal:
-        raise repository.git.failure(answer.complaints, conditions)
-    private = repository.git.private_texts(conditions)
-    reason = telling_line(refusal.rpartition("(")[2].removesuffix(")"), private)
-    if _UNKNOWN.search(reason):
-        raise RemoteDown(f"The git server of {url} did not say what became of the push.", hint="Try again later.")
-    if _MOVED.search(reason):
-        return False
-    raise _refused(url, branch, reason, answer.complaints, private)
-
-
-def _refused(url: str, branch: str, reason: str, complaints: str, private: Sequence[str]) -> BackendFailed:
-    words = _WORDS.findall(complaints)
-    said = f" It says: {telling_line(words[0], private)}" if words else ""
-    return BackendFailed(
-        f"The git repository {url} does not take a push to branch '{branch}': {reason}.{said}",
-        cause="data_unavailable",
-        hint="Ask its owner to let this node push there, or publish with 'commit'.",
-    )
 
 
 def _back_up(repository: Repository, ours: str, day: str) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from app.errors import BackendFailed, Conflict, MaoError, RemoteDown, WrongState
 from app.models.dataset import History
-from app.repositories import clone_push
+from app.repositories import clone_push, git_push
 from app.repositories.clone_publishing import Target
 from app.repositories.workdirs import Workdirs
 from app.settings import Git
@@ -56,8 +56,7 @@ def _with_token(token: str, url: str, folder: Path) -> Git:
     path = folder / f"token-of-{token}"
     path.touch(mode=0o600)
     path.write_text(url.replace("://", f"://someone:{token}@").rpartition("/")[0] + "\n")
-    author = {"author_name": "Node One", "author_email": "one@example.org"}
-    return Git(allow_local=True, timeout_seconds=60, credentials_file=str(path), **author)
+    return Git(allow_local=True, timeout_seconds=60, credentials_file=str(path), author_name="Node One")
 
 
 def _target(url: str, branch: str = "", **more: list[str]) -> Target:
@@ -201,14 +200,14 @@ def test_a_remote_that_moves_between_fetch_and_push_is_looked_at_again(
 ) -> None:
     monkeypatch.setattr(clone_push, "PAUSE_SECONDS", 0.001)
     ours = collect({"a.csv": "1\n"})
-    push, others = clone_push._push, iter(["x.csv", "y.csv"])
+    push, others = git_push.push, iter(["x.csv", "y.csv"])
 
     def late(*arguments: object) -> bool:
         if name := next(others, ""):
             origin.push({name: "1\n"})
         return push(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(clone_push, "_push", late)
+    monkeypatch.setattr(clone_push, "push", late)
     assert _publish(workdirs, url)[ours] == _tip(origin)
     assert git("log", "--format=%s", "main", cwd=origin.bare).split("\n")[:3] == [f"sync {DAY}", "data", "data"]
 

@@ -121,8 +121,8 @@ def test_the_pauses_between_pushes_double_from_a_minute_to_an_hour() -> None:
     [
         pytest.param(Workdirs, "commit", True, marks=pytest.mark.long),
         pytest.param(Workdirs, "publish", False, marks=pytest.mark.long),
-        pytest.param(clone_push, "_push", False, marks=pytest.mark.long),
-        (clone_push, "_push", True),
+        pytest.param(clone_push, "push", False, marks=pytest.mark.long),
+        (clone_push, "push", True),
         pytest.param(Workdirs, "mark_published", False, marks=pytest.mark.long),
         pytest.param(Workdirs, "mark_published", True, marks=pytest.mark.long),
         pytest.param(supervision, "record_final", False, marks=pytest.mark.long),
