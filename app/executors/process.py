@@ -163,8 +163,7 @@ class ProcessExecutor:
         self.stop(handle, StopMode.FORCE, 0)
         beside = (process_files.place_of(self._folder, handle), process_code.view_of(self._folder, handle))
         for folder in (*beside, self._place(handle)):
-            if folder.exists():
-                shutil.rmtree(folder)
+            shutil.rmtree(folder, onerror=_unless_gone)
 
     def leftovers(self, installation: str, node: str) -> list[Leftover]:
         """List the folders of this installation's node."""
@@ -219,6 +218,12 @@ class ProcessExecutor:
 
     def _processes(self, folder: Path) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
         return process_folder.read(folder / process_folder.STARTED), process_folder.read(folder / process_folder.TOOL)
+
+
+def _unless_gone(_remove: object, _path: str, error: tuple[type[BaseException], BaseException, object]) -> None:
+    """Go on where something is gone already: an agent that was replaced may remove the same at the same time."""
+    if not isinstance(error[1], FileNotFoundError):
+        raise error[1]
 
 
 def _run_wrapper(folder: Path, log: BinaryIO) -> int:
