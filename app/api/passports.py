@@ -15,6 +15,7 @@ from app.api.security import requires
 from app.services.crates import CRATE, crate_of
 
 blueprint = Blueprint("passports", __name__, url_prefix="/api/runs", description="What made which data.")
+SHAPES = {"application/json": {"schema": PassportSchema}, "application/ld+json": {"schema": {"type": "object"}}}
 JSON_LD = f'application/ld+json; profile="{CRATE}"'
 
 
@@ -22,7 +23,7 @@ JSON_LD = f'application/ld+json; profile="{CRATE}"'
 @requires(*READERS)
 @blueprint.arguments(PassportQuery, location="query")
 @blueprint.response(200, PassportSchema)
-@blueprint.doc(responses={"200": {"content": {"application/ld+json": {"schema": {"type": "object"}}}}})
+@blueprint.doc(responses={"200": {"content": SHAPES}})
 @blueprint.alt_response(404, "NOT_FOUND")
 def get_passport(query: dict[str, Any], run_id: int) -> Any:
     """Show all that makes a run's data traceable: what ran, with what, on which data, and what came of it.
