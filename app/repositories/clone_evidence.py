@@ -10,6 +10,7 @@ import hashlib
 from dataclasses import dataclass
 
 from app.errors import BackendFailed
+from app.repositories.clone_left_behind import fetch_left_behind
 from app.repositories.clone_replay import has_object
 from app.repositories.clone_repository import Repository
 
@@ -78,6 +79,7 @@ def gather(repository: Repository, traces: Traces) -> Evidence:
 
     Raises:
         BackendFailed: with cause ``data_unavailable``: the clone does not have what the run wrote any more.
+        RemoteDown: files were left at the remote, which does not answer.
     """
     if not has_object(repository, traces.after):
         raise BackendFailed(
@@ -86,7 +88,9 @@ def gather(repository: Repository, traces: Traces) -> Evidence:
             hint="Only committed data are kept for ever, and a clone that was made anew has only what was pushed.",
         )
     written = _written(repository, traces)
-    wholeness = {change.path: _is_whole(repository, change.new) for change in written[:MOST_FILES]}
+    looked_at = written[:MOST_FILES]
+    fetch_left_behind(repository, [change.new for change in looked_at])
+    wholeness = {change.path: _is_whole(repository, change.new) for change in looked_at}
     return Evidence(
         written=len(written),
         changed=[] if traces.is_kept_out else _changed(repository, traces, set(wholeness)),

@@ -115,6 +115,11 @@ class History:
             found = dict(_sizes(stream, filter(is_here, wanted)))
         return {blob: found.get(blob) for blob in wanted}
 
+    def left_behind(self, blobs: Iterable[str]) -> list[str]:
+        """Give those of these blobs that the clone left at its remote."""
+        is_here = self._holdings()
+        return [blob for blob in dict.fromkeys(blobs) if not is_here(blob)]
+
     @contextmanager
     def contents(self) -> Iterator[Contents]:
         """Give what reads contents, by one git for as long as the block lasts."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +18,7 @@ from app.repositories import (
     clone_snapshot,
 )
 from app.repositories.clone_history import History
+from app.repositories.clone_left_behind import fetch_left_behind
 from app.repositories.clone_publishing import PublishingClones, message_of
 from app.repositories.clone_remote import ClonePlan, RefreshResult
 from app.repositories.clone_repository import GIT_DIRS, Repository
@@ -165,6 +166,17 @@ class Workdirs(PublishingClones):
     def history(self, name: str) -> History:
         """Give what reads the clone's history, beside whatever else works in it: commits and contents never change."""
         return History(self._git, self._places(name).git_dir)
+
+    def fetch_contents(self, name: str, blobs: Collection[str]) -> None:
+        """Fetch those of these contents that the clone left at its remote; waits for nobody where there are none.
+
+        Raises:
+            RemoteDown: the remote does not answer, or not in time.
+            BackendFailed: it refuses, or the clone would become too large.
+        """
+        if self.history(name).left_behind(blobs):
+            with self._held(name) as repository:
+                fetch_left_behind(repository.require(), blobs)
 
     def head(self, name: str) -> str:
         """Give the commit that is checked out, or an empty text where nothing was ever committed."""

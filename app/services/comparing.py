@@ -45,7 +45,9 @@ def compare_snapshots(context: AgentContext, body: Mapping[str, Any]) -> dict[st
 
     Raises:
         NotFound: the clone does not have such a snapshot any more.
-        BackendFailed: there is too much to compare, or it took too long.
+        BackendFailed: there is too much to compare, it took too long, or the remote refuses contents that were left
+            there.
+        RemoteDown: contents were left at the remote, which does not answer.
     """
     history = context.workdirs.history(body["clone"])
     trees = history.files(body["old"]["commit"]), history.files(body["new"]["commit"])
@@ -57,6 +59,7 @@ def compare_snapshots(context: AgentContext, body: Mapping[str, Any]) -> dict[st
         message = f"There are {len(pairs)} files to compare; the limit is {MOST_FILES}."
         raise BackendFailed(message, hint="Compare what the snapshots brought, without --scope tree.")
     blobs = [content.blob for pair in pairs for content in pair if content]
+    context.workdirs.fetch_contents(body["clone"], blobs)
     with blob_sources(history, blobs, MOST_BYTES) as sources:
         return _compared(pairs, sources, body)
 

@@ -8,6 +8,7 @@ import pytest
 
 from app.errors import RemoteDown
 from app.models.dataset import History
+from app.repositories.clone_evidence import Traces
 from app.repositories.clone_remote import RefreshResult
 from app.repositories.workdirs import Workdirs
 from tests.integration.clones.sights import contents, noise, repository_of
@@ -69,6 +70,36 @@ def test_what_a_blobless_clone_left_behind_is_fetched_when_it_is_needed(
     assert len(server.requests) == asked, "names need no contents"
     assert repository.run("cat-file", "blob", f"{first}:early.csv").data == b"early\n"
     assert len(server.requests) > asked
+
+
+def test_contents_that_were_left_behind_are_fetched_together_and_once(
+    server: GitServer, origin: Origin, workdirs: Workdirs, first: str
+) -> None:
+    head = workdirs.clone("data", server.url("data"), history=History.BLOBLESS)
+    history = workdirs.history("data")
+    blobs = {**history.files(first), **history.files(head)}.values()
+    assert len(history.left_behind([history.files(first)[path] for path in ("early.csv", "large.bin")])) == 2
+    asked = len(server.requests)
+    workdirs.fetch_contents("data", [*blobs, *history.files(first).values()])
+    assert history.left_behind(history.files(first).values()) == []
+    assert sum(request.startswith("POST") for request in server.requests[asked:]) == 1
+    asked = len(server.requests)
+    workdirs.fetch_contents("data", history.files(first).values())
+    assert len(server.requests) == asked
+    assert history.left_behind(history.files(f"{head}^").values()), "what nobody needed stays at the remote"
+
+
+def test_what_a_run_wrote_and_the_clone_left_behind_is_not_called_damaged(
+    server: GitServer, origin: Origin, workdirs: Workdirs, first: str
+) -> None:
+    workdirs.clone("data", server.url("data"), history=History.BLOBLESS)
+    traces = Traces(before=f"{first}^^{{tree}}", after=first, commit=first, replayed="", is_kept_out=False)
+    server.faults["data"] = ["503 Service Unavailable"]
+    with pytest.raises(RemoteDown):
+        workdirs.evidence("data", traces)
+    del server.faults["data"]
+    evidence = workdirs.evidence("data", traces)
+    assert (evidence.written, evidence.damaged, evidence.too_large) == (2, [], [])
 
 
 def test_a_remote_that_is_away_is_named_where_it_is_needed_and_only_there(

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from app.errors import BackendFailed
-from app.models.dataset import Dataset
+from app.errors import BackendFailed, RemoteDown
+from app.models.dataset import Dataset, History
 from app.repositories.memory_kv import MemoryKv
 from app.repositories.registry import Registry
 from app.services import comparing
@@ -18,6 +18,7 @@ from app.services.comparisons import ComparisonService
 from app.services.questions import QuestionService
 from tests.integration.core.test_snapshots import Library
 from tests.integration.core.world import World
+from tests.integration.git_server import GitServer, git
 from tests.integration.histories import Step
 
 
@@ -114,3 +115,17 @@ def test_more_than_may_be_compared_is_refused_with_the_limit(library: Library, m
     monkeypatch.setattr(comparing, "MOST_FILES", 0)
     with pytest.raises(BackendFailed, match="files to compare"):
         compared(library, "2019-10-01", "2019-10-02")
+
+
+def test_contents_that_a_clone_left_at_its_remote_are_fetched_to_be_compared(library: Library, tmp_path: Path) -> None:
+    before = compared(library, "2019-10-01", "2019-10-02")
+    library.grow(Step(dict.fromkeys(("rows-2019-10-01.csv", "old.bin", "names.csv")), "three"))
+    git("config", "uploadpack.allowFilter", "true", cwd=library.bare)
+    library.workdirs.remove("data")
+    with GitServer(tmp_path) as server:
+        library.workdirs.clone("data", server.url("data"), "main", history=History.BLOBLESS)
+        server.faults["data"] = ["503 Service Unavailable"]
+        with pytest.raises(RemoteDown):
+            compared(library, "2019-10-01", "2019-10-02")
+        del server.faults["data"]
+        assert compared(library, "2019-10-01", "2019-10-02") == before
