@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import errno
 import os
-import shutil
 import stat
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
 
 _BLOCK_BYTES = 512
 _LEAST_BYTES = 4096
+_LONGEST_PATH = 4096
+"""Bytes of a path that Linux takes, the final zero included."""
 
 
 class Offence(StrEnum):
@@ -47,6 +48,8 @@ def offenders(tree: Path) -> Iterator[Offender]:
             continue
         elif not entry.is_symlink():
             yield Offender(os.path.relpath(entry.path, root), Offence.SPECIAL_FILE)
+        elif len(os.fsencode(entry.path)) >= _LONGEST_PATH:
+            too_deep.append(entry.path)
         elif _is_leaving(entry.path, root):
             yield Offender(os.path.relpath(entry.path, root), Offence.LEAVING_LINK)
     # What has a path that is too long can be named, and moved, only by the folder at its top.
@@ -62,7 +65,17 @@ def _is_leaving(link: str, root: str) -> bool:
     # An absolute target means another place in every clone and container, even where it lies inside this one.
     if Path(link).readlink().is_absolute():
         return True
-    return not Path(os.path.realpath(link)).is_relative_to(root)
+    try:
+        Path(link).stat()
+    except OSError as error:
+        # Too many links, one behind the other: nobody follows them, and the last of them is looked at by itself.
+        if error.errno == errno.ELOOP:
+            return False
+    try:
+        return not Path(os.path.realpath(link)).is_relative_to(root)
+    except RecursionError:
+        # As many links by way of folders that are not there, which is no accident.
+        return True
 
 
 def _entries(
@@ -112,20 +125,94 @@ def disk_bytes(folder: Path) -> int:
 
 
 def remove_folder(path: Path) -> None:
-    """Remove a folder, a file or a link, also where a folder in it was made read-only; what is absent is no error."""
+    """Remove a folder of any depth, a file or a link; what is absent is no error, and no folder is too read-only.
+
+    Raises:
+        OSError: the system refuses.
+    """
     if path.is_symlink() or not path.is_dir():
         path.unlink(missing_ok=True)
         return
-    shutil.rmtree(path, onerror=_once_more)
+    removal = _Removal(path)
+    try:
+        removal.work()
+    finally:
+        removal.close()
 
 
-def _once_more(remove: Callable[..., Any], path: str, _: Any) -> None:
-    if not os.path.lexists(path):
-        return
-    parent = Path(path).parent
-    parent.chmod(stat.S_IRWXU)
-    if remove in (os.rmdir, os.unlink):
-        remove(path)
-        return
-    Path(path).chmod(stat.S_IRWXU)
-    shutil.rmtree(path)
+@dataclass
+class _Level:
+    """A folder on the way down: what it is known by, and the names of the folders in it that are still there."""
+
+    identity: tuple[int, int]
+    waiting: list[str]
+
+
+class _Removal:
+    """Removes a folder with one open at a time, each found from the one above or below it.
+
+    Folders can be deeper than the longest path, than Python's stack, and than the number of files that may be open.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._here = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+        self._levels = [_Level(self._identity(), [path.name])]
+
+    def work(self) -> None:
+        while self._levels[0].waiting:
+            level = self._levels[-1]
+            if not level.waiting:
+                self._go_up()
+            elif not self._go_down(level.waiting[-1]):
+                level.waiting.pop()
+
+    def close(self) -> None:
+        os.close(self._here)
+
+    def _go_down(self, name: str) -> bool:
+        """Go into a folder and remove its files; give False where it is gone."""
+        try:
+            self._go(name)
+        except FileNotFoundError:
+            return False
+        except PermissionError:
+            os.chmod(name, stat.S_IRWXU, dir_fd=self._here)
+            self._go(name)
+        os.fchmod(self._here, stat.S_IRWXU)
+        with os.scandir(self._here) as found:
+            entries = list(found)
+        for entry in entries:
+            if not entry.is_dir(follow_symlinks=False):
+                with suppress(FileNotFoundError):
+                    os.unlink(entry.name, dir_fd=self._here)
+        folders = [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
+        self._levels.append(_Level(self._identity(), folders))
+        return True
+
+    def _go_up(self) -> None:
+        """Leave a folder that is empty now, and remove it."""
+        self._go("..")
+        self._levels.pop()
+        level = self._levels[-1]
+        # Whoever moves a folder while it is removed must not lead us into another one.
+        if self._identity() != level.identity:
+            raise OSError(errno.ESTALE, "A folder was moved while it was removed")
+        try:
+            self._remove(level.waiting[-1])
+        except PermissionError:
+            os.fchmod(self._here, stat.S_IRWXU)
+            self._remove(level.waiting[-1])
+        level.waiting.pop()
+
+    def _go(self, name: str) -> None:
+        there = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=self._here)
+        os.close(self._here)
+        self._here = there
+
+    def _remove(self, name: str) -> None:
+        with suppress(FileNotFoundError):
+            os.rmdir(name, dir_fd=self._here)
+
+    def _identity(self) -> tuple[int, int]:
+        status = os.fstat(self._here)
+        return status.st_dev, status.st_ino
