@@ -47,10 +47,9 @@ class SnapshotRepository:
     # The agent's side: to fill the index.
 
     def wanted(self) -> Sequence[Wanted]:
-        """Give the clones whose snapshots are not all known; those that show one commit for good have none."""
+        """Give the clones whose snapshots are not all known, also those that show one commit for good."""
         query = select(Clone.name, Clone.head_commit).where(
             Clone.state == CloneState.READY,
-            Clone.commit.is_(None),
             Clone.head_commit.is_not(None),
             Clone.indexed_commit.is_distinct_from(Clone.head_commit),
         )

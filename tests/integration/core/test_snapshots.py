@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import text
 
 from app.errors import DatabaseDown, NotFound
+from app.models.clone import CloneState
 from app.models.snapshot import Listed
 from app.repositories.clones import CloneRepository
 from app.repositories.database import Session
@@ -102,6 +103,19 @@ def test_each_date_in_a_commit_is_a_snapshot_of_its_own(library: Library) -> Non
         ("import", "", 1, 1, 5),
     ]
     assert library.shown(since=date(2019, 9, 29), until=date(2019, 9, 30)) == library.shown()[:2]
+
+
+def test_a_retrieved_snapshot_has_the_history_up_to_its_commit(library: Library) -> None:
+    then = library.grow(*_overwritten([1, 2]))
+    library.grow(*_overwritten([3]))
+    library.workdirs.clone_at("then", str(library.bare), then)
+    with library.world.database.transaction() as session:
+        state = CloneState.READY
+        CloneRepository(session).put("then", url=str(library.bare), commit=then, head_commit=then, state=state)
+    library.indexer.work()
+    assert [listed.snapshot.subject for listed in library.reader.list("then")] == ["step 2", "step 1"]
+    assert library.reader.is_complete("then")
+    assert library.reader.resolve("then", "latest").commit == then
 
 
 def test_what_is_no_text_has_no_rows_and_what_brings_nothing_is_not_listed(library: Library) -> None:
