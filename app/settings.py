@@ -1,5 +1,6 @@
 """Settings: ``instance/config.ini``, then ``MAO_<SECTION>_<KEY>``; the only reader of the environment.
 
+Where neither names the container engine, ``DOCKER_HOST`` does, so that it is the one that ``docker`` itself uses.
 A secret may be named by file: ``MAO_POSTGRES_PASSWORD_FILE``, or ``password_file`` in the file. An unknown section or
 key is an error that names the nearest known one, because a misspelt limit is a limit that is not there.
 """
@@ -206,6 +207,8 @@ def load(environ: Mapping[str, str] | None = None, instance: Path | None = None)
     given = _from_file(folder / CONFIG_NAME)
     for section, values in _from_environment(environ).items():
         given.setdefault(section, {}).update(values)
+    if engine := environ.get("DOCKER_HOST"):
+        given.setdefault("docker", {}).setdefault("socket", engine)
     built = {name: _build(name, kind, given.get(name, {}), folder) for name, kind in _SECTIONS.items()}
     completed = {"working_environment": _completed(built, folder, environ), "git": _located(built["git"], folder)}
     return Settings(instance=folder, **{**built, **completed})

@@ -14,6 +14,7 @@ from cli.times import now, parse_instant, show_instant
 
 CLOCK_TOLERANCE = timedelta(seconds=5)
 EXPIRY_WARNING = timedelta(days=7)
+_CURES = {"docker": "Start it, or name another: `socket` in section DOCKER of the server's config.ini, or DOCKER_HOST."}
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,8 @@ def _systems(server: Server) -> Iterator[Finding]:
     for name, state in systems.items() if isinstance(systems, dict) else ():
         is_up = isinstance(state, dict) and state.get("isUp") is True
         detail = str(state.get("detail") or "") if isinstance(state, dict) else ""
-        yield Finding(str(name), is_up, detail, "" if is_up else f"Start {name} on the server, or see its log.")
+        cure = _CURES.get(str(name), f"Start {name} on the server, or see its log.")
+        yield Finding(str(name), is_up, detail, "" if is_up else cure)
 
 
 def _clock(server_time: datetime | None) -> Finding:

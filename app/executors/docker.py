@@ -246,7 +246,7 @@ class DockerExecutor:
 
     def ping(self) -> str:
         """Give the engine's version."""
-        with _door("give its version"):
+        with _door("give its version", place=f" at {self._engine.socket}"):
             self._storage = self._storage or Path(self._client.info()["DockerRootDir"])
             return str(self._client.version()["Version"])
 
@@ -379,7 +379,7 @@ def _owner_of(data_dir: str | None) -> tuple[int, int]:
 
 
 @contextmanager
-def _door(asked: str, ignoring: tuple[int, ...] = ()) -> Iterator[None]:
+def _door(asked: str, ignoring: tuple[int, ...] = (), place: str = "") -> Iterator[None]:
     """Translate what the SDK raises while the engine is asked to do what ``asked`` says."""
     try:
         yield
@@ -393,6 +393,6 @@ def _door(asked: str, ignoring: tuple[int, ...] = ()) -> Iterator[None]:
         raise
     except (OSError, EOFError, HTTPError, DockerException) as error:
         raise DockerDown(
-            "The container engine does not answer.",
+            f"The container engine{place} does not answer.",
             hint="Is it running, and may the agent's user use the socket that the section DOCKER names?",
         ) from error

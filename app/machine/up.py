@@ -97,7 +97,7 @@ def _require_free_port(settings: Settings, patience_seconds: float) -> None:
         if time.monotonic() > deadline:
             raise Conflict(
                 f"Something else listens on {settings.api.host}:{settings.api.port}.",
-                hint="Choose another port: mao up --port NUMBER",
+                hint="End it (`make stop`, where it is the demo), or choose another port: mao up --port NUMBER",
             )
         time.sleep(_BEAT_SECONDS)
 

@@ -94,3 +94,11 @@ def test_a_bad_name_for_the_node_is_refused(tmp_path: Path) -> None:
 def test_a_child_loads_the_very_same_settings(tmp_path: Path) -> None:
     settings = load({"MAO_API_PORT": "2222", "MAO_POSTGRES_PASSWORD": "s3cret"}, tmp_path)
     assert load(child_environment(settings, {"MAO_API_PORT": "9"})) == settings
+
+
+def test_the_engine_that_docker_uses_counts_where_no_other_is_named(tmp_path: Path) -> None:
+    engine = {"DOCKER_HOST": "unix:///run/private.sock"}
+    assert load(engine, tmp_path).docker.socket == "unix:///run/private.sock"
+    assert load({**engine, "MAO_DOCKER_SOCKET": "unix:///ours.sock"}, tmp_path).docker.socket == "unix:///ours.sock"
+    named = _write(tmp_path, "[DOCKER]\nsocket = unix:///named.sock\n")
+    assert load(engine, named).docker.socket == "unix:///named.sock"

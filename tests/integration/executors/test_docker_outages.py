@@ -154,6 +154,8 @@ class TestEngineDown:
         for call in calls:
             with pytest.raises(DockerDown):
                 call()
+        with pytest.raises(DockerDown, match=f"at unix://{tmp_path}/none.sock"):
+            down.ping()
 
     def test_an_engine_that_never_answers_is_down(self, tmp_path: Path) -> None:
         with closing(socket.socket(socket.AF_UNIX)) as silent:

@@ -77,6 +77,16 @@ def test_a_system_that_is_down_is_named(bare: Run, healthy: StubServer) -> None:
     assert findings(result)["postgres"]["result"] == "ok"
 
 
+def test_the_cure_of_a_missing_engine_names_the_setting(bare: Run, healthy: StubServer) -> None:
+    detail = "The container engine at unix:///var/run/docker.sock does not answer."
+    systems = {"docker": {"isUp": False, "detail": detail}}
+    healthy.on("GET", "/readyz", Reply(503, {"status": "not ready", "systems": systems}))
+    row = findings(bare("doctor", "-o", "json"))["docker"]
+    assert (row["result"], row["detail"]) == ("bad", detail)
+    assert "`socket` in section DOCKER" in row["cure"]
+    assert "DOCKER_HOST" in row["cure"]
+
+
 def test_an_unknown_token_is_bad(bare: Run, healthy: StubServer) -> None:
     healthy.on("GET", "/api/security/whoami", Reply(401, {"message": "Unknown token.", "hint": "Ask for another."}))
     row = findings(bare("doctor", "-o", "json"))["token"]
