@@ -69,6 +69,11 @@ class History:
         self._git_dir = git_dir
         self._place = f"--git-dir={git_dir}"
 
+    def head(self) -> str:
+        """Give the commit that is checked out now, or an empty text where nothing was ever committed."""
+        arguments = ("rev-parse", "--quiet", "--verify", "--end-of-options", "HEAD^{commit}")
+        return self._git.run((self._place, *arguments), Conditions(accepted=(0, 1))).text
+
     def commits(self, head: str) -> list[str]:
         """Give the commits from ``head`` to the oldest one, along first parents."""
         arguments = (self._place, "rev-list", "--first-parent", "--end-of-options", head)
@@ -82,8 +87,6 @@ class History:
             stream.send("".join(f"{commit}\n" for commit in commits).encode())
             stream.end_input()
             yield from _changes(stream)
-            if not stream.ends_well():
-                raise BackendFailed("The history of the local clone cannot be read.", cause="data_unavailable")
 
     def newest_of(self, head: str, path: str) -> Change | None:
         """Give the newest commit up to ``head`` that wrote or removed ``path``, without its files, or None."""
@@ -95,7 +98,7 @@ class History:
     def has(self, commit: str, path: str) -> bool:
         """Tell whether a commit holds a file or folder of that name."""
         arguments = ("rev-parse", "--quiet", "--verify", "--end-of-options", f"{commit}:{path}")
-        return self._git.run((self._place, *arguments), Conditions(accepted=(0, 1, 128))).status == 0
+        return self._git.run((self._place, *arguments), Conditions(accepted=(0, 1))).status == 0
 
     def changes_between(self, before: str, after: str) -> list[ChangedFile]:
         """Give the files that were added or changed from one tree to another."""
@@ -132,8 +135,7 @@ class History:
 
         In a clone that left contents behind git would try to fetch what it does not have, and end when it cannot.
         """
-        config = self._git_dir / "config"
-        if not config.is_file() or "promisor" not in config.read_text(encoding="utf-8", errors="replace"):
+        if "promisor" not in self._config():
             return lambda _: True
         form = ("--batch-all-objects", "--unordered", "--batch-check=%(objecttype) %(objectname)")
         here: set[str] = set()
@@ -142,7 +144,14 @@ class History:
                 kind, _, name = line.decode("ascii").partition(" ")
                 if kind == "blob":
                     here.add(name)
+            _require_end(stream)
         return here.__contains__
+
+    def _config(self) -> str:
+        try:
+            return (self._git_dir / "config").read_text(encoding="utf-8", errors="replace")
+        except FileNotFoundError:
+            return ""
 
 
 class Target(Protocol):
@@ -227,15 +236,34 @@ def _change(commit: str, texts: Sequence[str], files: Sequence[ChangedFile]) -> 
 def _changes(stream: GitStream) -> Iterator[Change]:
     commit = stream.until(b"\0")
     while commit is not None:
-        texts = [(stream.until(b"\0") or b"").decode("utf-8", "replace") for _ in range(len(TRAILERS) + 2)]
+        texts = [_part(stream).decode("utf-8", "replace") for _ in range(len(TRAILERS) + 2)]
         files = []
         # A commit's name never begins with a colon, and what was changed always does.
         while (word := stream.until(b"\0")) is not None and word.lstrip(b"\n").startswith(b":"):
-            path = os.fsdecode(stream.until(b"\0") or b"")
+            path = os.fsdecode(_part(stream))
             if file := _changed_file(word.decode("ascii").lstrip("\n"), path):
                 files.append(file)
+        if word is None:
+            # Where git did not get to the end, this commit may have more files than those.
+            _require_end(stream)
         yield _change(commit.decode("ascii"), texts, files)
         commit = word
+
+
+def _part(stream: GitStream) -> bytes:
+    part = stream.until(b"\0")
+    if part is None:
+        raise _unreadable()
+    return part
+
+
+def _require_end(stream: GitStream) -> None:
+    if not stream.ends_well():
+        raise _unreadable()
+
+
+def _unreadable() -> BackendFailed:
+    return BackendFailed("The history of the local clone cannot be read.", cause="data_unavailable")
 
 
 def _changed_file(raw: str, path: str) -> ChangedFile | None:

@@ -38,12 +38,14 @@ class OriginService:
             NotFound: there is no such clone, or nothing ever was at that path.
             StillWorking: the agent is at work on the answer.
         """
-        body = {"clone": name, "head": self._head(name), "path": checked_path(path)}
-        found = self._questions.ask(ORIGIN, body)
+        # The agent reads the clone's own head, since people commit there too. The recorded one is part of the question
+        # so that nothing that was answered before a run is given after it.
+        body = {"clone": name, "recorded_head": self._recorded_head(name), "path": checked_path(path)}
+        found = self._questions.ask(ORIGIN, body, is_fleeting=True)
         recorded = self._runs.search(identity, {"output_commit": found["commit"]}, limit=1)
         return {**found, "path": body["path"], **(_as_recorded(recorded[0]) if recorded else _as_told(found))}
 
-    def _head(self, name: str) -> str:
+    def _recorded_head(self, name: str) -> str:
         with self._database.transaction() as session:
             clone = CloneRepository(session).find(name)
         if clone is None or clone.head_commit is None:
@@ -59,8 +61,9 @@ def find_origin(context: AgentContext, body: Mapping[str, Any]) -> dict[str, Any
     Raises:
         NotFound: nothing ever was at that path.
     """
-    history, head, path = context.workdirs.history(body["clone"]), body["head"], body["path"]
-    change = history.newest_of(head, path)
+    history, path = context.workdirs.history(body["clone"]), body["path"]
+    head = history.head()
+    change = history.newest_of(head, path) if head else None
     if change is None:
         raise NotFound(
             f"The data set '{body['clone']}' never had '{path}'.", hint="Paths count from the top of the data set."

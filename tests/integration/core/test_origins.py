@@ -23,7 +23,7 @@ from app.services.runs import RunService
 from app.settings import Git
 from tests.integration.core.conftest import ALL
 from tests.integration.core.world import World
-from tests.integration.git_server import Origin
+from tests.integration.git_server import Origin, git
 
 OLGA = Identity("olga", "archive-group", ALL)
 NORA = Identity("nora", "other-group", frozenset({"job_run_read"}))
@@ -109,6 +109,18 @@ def test_what_no_run_wrote_and_what_was_removed_have_an_origin_too(world: World,
     assert (odd["run_id"], odd["tool"], odd["is_recorded"], odd["is_removed"]) == (None, None, False, False)
     with pytest.raises(NotFound, match="never had"):
         ask("*.csv")
+
+
+def test_what_somebody_committed_by_hand_is_told_though_no_run_has_recorded_it(
+    world: World, workdirs: Workdirs
+) -> None:
+    _, recorded = written(world, workdirs, "new.csv")
+    (workdirs.path("data") / "new.csv").write_text("edited\n")
+    git("commit", "-qam", "by hand", cwd=workdirs.path("data"))
+    asked = {"clone": "data", "recorded_head": recorded, "path": "new.csv"}
+    found = find_origin(replace(world.begin()[0], workdirs=workdirs), asked)
+    assert (found["subject"], found["commit"]) == ("by hand", workdirs.head("data"))
+    assert found["trailers"].get("Mao-Run", "") == ""
 
 
 def test_a_clone_without_a_commit_has_no_origins(world: World, ask: Ask) -> None:
