@@ -12,8 +12,16 @@ from cli.waiting import Watch
 PATIENCE_SECONDS = 300
 
 
-def ask(question: Callable[[], Answer], what: str, timeout_seconds: int | None = None) -> Answer:
+def ask(
+    question: Callable[[], Answer],
+    what: str,
+    timeout_seconds: int | None = None,
+    *,
+    on_wait: Callable[[], None] | None = None,
+) -> Answer:
     """Give the answer to ``question``, asked again while the agent is at work on it; ``what`` names it for people.
+
+    ``on_wait`` is called once, where the answer is not there at first.
 
     Raises:
         WaitTimedOut: it did not come within ``timeout_seconds`` (300 where None is given).
@@ -23,6 +31,9 @@ def ask(question: Callable[[], Answer], what: str, timeout_seconds: int | None =
     try:
         while (answer := watch.ask(question)).status == HTTPStatus.ACCEPTED:
             watch.check(f"There is no answer to {what}", hint="Ask again; `maoctl doctor` says whether an agent runs.")
+            if on_wait is not None:
+                on_wait()
+                on_wait = None
             watch.pause()
     except KeyboardInterrupt:
         raise Interrupted(f"The agent goes on with {what}.", hint="Ask again to get the answer.") from None

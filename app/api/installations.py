@@ -34,7 +34,7 @@ blueprint = Blueprint("installations", __name__, url_prefix="/api", description=
 def find_definition(query: dict[str, Any]) -> Any:
     """Show the definition of a tool that is at a git address.
 
-    The agent reads it; 202 says that it is at work, and asking again gives the answer. It may be ten minutes old.
+    The agent reads it; 202 says that it is at work, and asking again gives the answer, as it is now.
     """
     return services().installations.definition(query["url"], query["branch"])
 

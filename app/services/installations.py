@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from app.clock import utc_now
 from app.errors import Invalid, NotFound, WrongState
 from app.models.definition import Definition
 from app.models.installation import Installation, InstallationState
@@ -23,7 +22,6 @@ DEFINITION = "definition"
 """The kind of the questions for the definition that is at a git address."""
 CHECK = "installation"
 """The kind of the questions for what installing a tool would do."""
-_FRESH_MINUTES = 10
 
 
 class InstallationService:
@@ -70,21 +68,23 @@ class InstallationService:
         Raises:
             NotFound: no such tool.
             Invalid: it cannot be installed; all that stands in the way of it is named.
+            BackendFailed: the git server cannot be found, does not answer, or refuses.
             StillWorking: the agent has not answered yet.
         """
         tool = self._installable(name, branch, commit)
-        body = {"tool": tool.to_dict(), "branch": branch, "commit": commit, "period": _period()}
-        return dict(self._questions.ask(CHECK, body))
+        body = {"tool": tool.to_dict(), "branch": branch, "commit": commit}
+        return dict(self._questions.ask(CHECK, body, is_fleeting=True))
 
     def definition(self, url: str, branch: str = "") -> dict[str, Any]:
-        """Give the definition that is at a git address, with its ``commit``; it may be ten minutes old.
+        """Give the definition that is at a git address, with its ``commit``, as it is at the remote now.
 
         Raises:
             Invalid: the address is not allowed, or there is no definition without mistakes.
+            BackendFailed: the git server cannot be found, does not answer, or refuses.
             StillWorking: the agent has not answered yet.
         """
         self._check_address(url, branch)
-        return dict(self._questions.ask(DEFINITION, {"url": url, "branch": branch, "period": _period()}))
+        return dict(self._questions.ask(DEFINITION, {"url": url, "branch": branch}, is_fleeting=True))
 
     def get(self, name: str) -> Installation:
         """Give what is known of a tool's installation.
@@ -151,9 +151,3 @@ class InstallationService:
         checked_url(url, allow_local=self._allow_local, field=field)
         if branch:
             checked_branch(branch)
-
-
-def _period() -> str:
-    """Give the ten minutes that it is now: a question is answered anew in each, because a branch moves."""
-    now = utc_now()
-    return now.replace(minute=now.minute - now.minute % _FRESH_MINUTES, second=0, microsecond=0).isoformat()

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
+from app.errors import BackendFailed, RemoteDown
 from app.models.definition import Definition
 from app.models.tool import Tool
+from app.repositories.git_code import Checkout
 from app.services.agent_context import AgentContext
 from app.services.definitions_repository import definition_of
 from app.services.installations_code import folders_of
@@ -16,7 +19,7 @@ from app.services.plans import backend_for, data_of
 
 def definition_at(context: AgentContext, body: Mapping[str, Any]) -> dict[str, Any]:
     """Give the definition at a git address, and its commit."""
-    with folders_of(context).looked_at(context.epoch, body["url"], body["branch"]) as checkout:
+    with _looked_at(context, body["url"], body["branch"]) as checkout:
         return {"url": body["url"], "commit": checkout.commit, "definition": definition_of(checkout).to_dict()}
 
 
@@ -25,11 +28,25 @@ def installation_check(context: AgentContext, body: Mapping[str, Any]) -> dict[s
     tool = Tool.from_dict(dict(body["tool"]))
     backend = backend_for(tool, tool.labels, list(context.executors))
     context.executors[backend].ping()
-    folders = folders_of(context)
-    with folders.looked_at(context.epoch, tool.code_repo, body["branch"], body["commit"]) as checkout:
+    with _looked_at(context, tool.code_repo, body["branch"], body["commit"]) as checkout:
         definition, commit = definition_of(checkout, tool.name), checkout.commit
     steps = _steps(context, tool, definition, backend, commit)
     return {"commit": commit, "how": _how(backend), "definition": definition.to_dict(), "steps": steps}
+
+
+@contextmanager
+def _looked_at(context: AgentContext, url: str, branch: str, commit: str = "") -> Iterator[Checkout]:
+    """Give the files at a git address for as long as the block lasts.
+
+    Raises:
+        BackendFailed: the server cannot be found, does not answer, or refuses. None of these is a reason to try again
+            by itself: whoever looks may have mistyped the address, and is waiting.
+    """
+    try:
+        with folders_of(context).looked_at(context.epoch, url, branch, commit) as checkout:
+            yield checkout
+    except RemoteDown as error:
+        raise BackendFailed(error.message, cause="data_unavailable", hint=error.hint) from error
 
 
 def _how(backend: str) -> str:

@@ -107,7 +107,12 @@ def _of_git(session: Session, origin: Json, values: Json) -> Json:
     if any(values[key] is not None for key in REQUIRED) or values["command"]:
         raise WrongUse("With --git the repository's definition names the tool; give no argument.")
     url = str(origin["url"])
-    definition = ask(lambda: session.server.find_definition(url, origin["branch"] or ""), url).json["definition"]
+    found = ask(
+        lambda: session.server.find_definition(url, origin["branch"] or ""),
+        url,
+        on_wait=lambda: session.note(f"The server is reading {url} ..."),
+    )
+    definition = found.json["definition"]
     return {
         "name": definition["name"],
         "author": origin["given_author"] or "",

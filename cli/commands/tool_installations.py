@@ -51,7 +51,12 @@ def install(
     body = given({"branch": branch, "commit": commit})
     if dry_run:
         question = {**body, "dryRun": True}
-        answer = ask(lambda: session.server.request_installation(name, question), f"'{name}'", timeout_seconds)
+        answer = ask(
+            lambda: session.server.request_installation(name, question),
+            f"'{name}'",
+            timeout_seconds,
+            on_wait=lambda: session.note(f"The server is reading the code of '{name}' ..."),
+        )
         steps = " ".join(map(str, answer.json.get("steps", [])))
         session.printer.message(f"Installing '{name}' would do this: {steps}", answer.json)
         return

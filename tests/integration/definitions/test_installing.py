@@ -7,8 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
-from app.errors import Conflict, Invalid, NotFound, WrongState
+from app.errors import BackendFailed, Conflict, Invalid, NotFound, WrongState
 from app.models.clone import CloneState
 from app.models.installation import Installation
 from app.repositories.installations import InstallationRepository
@@ -208,3 +209,31 @@ def test_the_definition_at_an_address_is_shown_and_not_kept(site: Site) -> None:
         site.answered(lambda: site.services.installations.definition(site.git.url("bare"), ""))
     left = [path.name for path in site.settings.working_environment.toolsdir.iterdir()]
     assert left == [".home"]
+
+
+def test_a_definition_that_was_changed_at_the_remote_is_shown_as_it_is_now(site: Site) -> None:
+    origin = site.repository()
+    site.register()
+    looks = (
+        lambda: site.services.installations.definition(site.git.url("visitors")),
+        lambda: site.services.installations.check("visitors"),
+    )
+    before = [site.answered(look)["commit"] for look in looks]
+    now = origin.push({"mao.yml": definition(commands=COUNT + SHOW)})
+    with site.parts.database.transaction() as session:
+        session.execute(text("update questions set answered_at = answered_at - interval '10 seconds'"))
+    found = [site.answered(look) for look in looks]
+    assert [answer["commit"] for answer in found] == [now, now] != before
+    assert [len(answer["definition"]["commands"]) for answer in found] == [2, 2]
+
+
+@pytest.mark.parametrize("url", ["http://git.nosuch.invalid/x.git", "http://127.0.0.1:1/x.git"])
+def test_a_look_at_a_server_that_is_not_there_is_a_refusal_and_no_outage(site: Site, url: str) -> None:
+    site.register(code_repo=url)
+    for look in (
+        lambda: site.services.installations.definition(url),
+        lambda: site.services.installations.check("visitors"),
+    ):
+        with pytest.raises(BackendFailed, match="The git server of") as refused:
+            site.answered(look)
+        assert refused.value.hint

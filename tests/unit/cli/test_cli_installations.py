@@ -76,6 +76,7 @@ def test_a_dry_run_is_asked_for_until_the_agent_has_answered(maoctl: Run, server
     server.on("POST", PATH, WORKING, Reply(200, {"name": "visitors", "steps": ["Fetch it.", "Run it."]}))
     result = maoctl("tool", "install", "visitors", "--dry-run")
     assert (result.exit, result.out) == (Exit.DONE, "Installing 'visitors' would do this: Fetch it. Run it.\n")
+    assert result.err == "The server is reading the code of 'visitors' ...\n"
     assert server.bodies("POST") == [{"dryRun": True}] * 2
 
 
@@ -144,6 +145,20 @@ def test_add_by_git_address_fills_the_entry_from_the_definition(maoctl: Run, ser
     expected = {"name": "visitors", "author": "Ada", "image": "", "data_repo": "https://git.test/data.git"}
     expected |= {"code_repo": url, "artefact": "", "description": "Counts.", "hub": "web"}
     assert server.bodies("POST") == [expected]
+
+
+def test_a_look_at_a_git_address_that_fails_is_told_at_once(maoctl: Run, server: StubServer) -> None:
+    refusal = Reply(502, {"message": "The git server cannot be found.", "hint": "Check the host's name."})
+    server.on("GET", "/api/definitions", WORKING, WORKING, refusal)
+    url = "https://git.nosuch.test/visitors.git"
+    result = maoctl("tool", "add", "--git", url)
+    expected = [
+        f"The server is reading {url} ...",
+        "maoctl: The git server cannot be found.",
+        "hint: Check the host's name.",
+    ]
+    assert (result.exit, result.err.splitlines()) == (Exit.SERVER_FAILED, expected)
+    assert len(server.requests) == 3
 
 
 @pytest.mark.parametrize(
