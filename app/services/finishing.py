@@ -94,6 +94,7 @@ def report_of(
         warnings=settled.warnings,
         quarantine=settled.quarantine,
         output_commit=settled.output_commit,
+        replay_of=run.replay_of,
     )
     return build_report(facts)
 

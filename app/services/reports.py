@@ -27,6 +27,7 @@ _ENDINGS = {
     RunStatus.IN_DOUBT: "Run in doubt",
 }
 _RUN_AGAIN = "run it again with 'maoctl tool run {tool}'"
+_REPLAY_AGAIN = "replay run {replayed} again with 'maoctl run replay {replayed}'"
 _READ_OUTPUT = "read the whole output with 'maoctl run output {run}'"
 _ADVICE = {
     Cause.OK: f"{_READ_OUTPUT}.",
@@ -49,7 +50,8 @@ class ReportFacts:
     ``data_dir`` is empty for a tool that keeps no data. ``cron`` is the crontab text of a scheduled run. ``message``
     says in one sentence why the run is what it is. ``verdict`` is a ``Verdict.to_dict()``, None where nothing was
     judged; ``control_text`` is the current metric as its file has it. ``last_lines`` are the end of the tool's output.
-    ``quarantine`` is the branch that holds the files of a run whose files were kept out of the data.
+    ``quarantine`` is the branch that holds the files of a run whose files were kept out of the data. ``replay_of`` is
+    the run that this one repeats, in a folder of its own that nobody else's data are in.
     """
 
     run_id: int
@@ -67,6 +69,7 @@ class ReportFacts:
     warnings: list[str] = field(default_factory=list)
     quarantine: str | None = None
     output_commit: str | None = None
+    replay_of: int | None = None
 
 
 def build_report(facts: ReportFacts) -> dict[str, Any]:
@@ -132,11 +135,17 @@ def _body(facts: ReportFacts, verdict: dict[str, Any] | None) -> list[str]:
         )
     if facts.status != RunStatus.SUCCEEDED:
         notes = [_ending(facts), *notes]
+    if facts.replay_of is not None and facts.status == RunStatus.SUCCEEDED:
+        return [*notes, _comparing(facts.replay_of, facts.run_id)]
     if verdict:
         return [*notes, "Spike detector output:", _data_directory(facts), *_judged(facts, verdict)]
     if facts.status == RunStatus.SUCCEEDED:
         return [*notes, "No data to judge; " + _READ_OUTPUT.format(run=facts.run_id)]
     return [*notes, *_evidence(facts), "What to do: " + _advice(facts)]
+
+
+def _comparing(replayed: int, run_id: int) -> str:
+    return f"Replay of run {replayed}; compare the two with 'maoctl run verify {replayed} --replay {run_id}'"
 
 
 def _ending(facts: ReportFacts) -> str:
@@ -153,7 +162,10 @@ def _evidence(facts: ReportFacts) -> list[str]:
 
 
 def _advice(facts: ReportFacts) -> str:
-    return _ADVICE[Cause(facts.cause)].format(run=facts.run_id, tool=facts.tool)
+    advice = _ADVICE[Cause(facts.cause)]
+    if facts.replay_of is not None:
+        advice = advice.replace(_RUN_AGAIN, _REPLAY_AGAIN)
+    return advice.format(run=facts.run_id, tool=facts.tool, replayed=facts.replay_of)
 
 
 def _judged(facts: ReportFacts, verdict: dict[str, Any]) -> list[str]:

@@ -28,8 +28,10 @@ def replay(
 ) -> Exit:
     """Repeat a run and say whether it makes the same data: the same image by its digest, the same data before it.
 
-    The replay works in a folder of its own and publishes nothing. Exit status: 0 the data are identical, 9 they are
-    not, 5 the replay failed, 7 its end is in doubt, 8 it is not over after --timeout.
+    The replay works in a folder of its own and publishes nothing. Its report (`run get 15 --report`) has no data
+    directory, names the image by its digest, and ends with the run that was repeated and the command that compares the
+    two. Exit status: 0 the data are identical, 9 they are not, 5 the replay failed, 7 its end is in doubt, 8 it is not
+    over after --timeout.
     """
     made = session.server.replay_run(run_id, key)
     if detach:

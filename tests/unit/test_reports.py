@@ -286,3 +286,11 @@ def test_no_other_text_from_outside_brings_control_characters_either() -> None:
 def test_the_report_is_ready_for_json() -> None:
     report = build_report(_facts(verdict=judge([0.0, 0.0, 1e308]).to_dict()))
     assert json.loads(json.dumps(report, allow_nan=False)) == report
+
+
+def test_a_replay_names_the_run_that_it_repeats_and_how_the_two_are_compared() -> None:
+    good = _lines(run_id=15, replay_of=12, data_dir="", verdict=None)
+    assert good[-1] == "Replay of run 12; compare the two with 'maoctl run verify 12 --replay 15'"
+    lost = _lines(run_id=15, replay_of=12, data_dir="", **{**FAILED, "exit_code": None, "cause": Cause.BACKEND_ERROR})
+    again = "replay run 12 again with 'maoctl run replay 12'."
+    assert lost[-1] == f"What to do: check the container engine of the node, then {again}"
