@@ -31,12 +31,16 @@ def observation(inspected: Mapping[str, Any]) -> Observation:
     if phase is Phase.ENDED and started_at is None:
         # It is being removed and never ran; the exit code 0 that the engine shows for it is no evidence.
         return Observation(Phase.GONE)
+    ended_at = _instant(state["FinishedAt"]) if phase is Phase.ENDED else None
+    if started_at and ended_at:
+        # The engine notes the start a moment after the tool has begun; a quick tool has ended by then.
+        started_at = min(started_at, ended_at)
     return Observation(
         phase=phase,
         exit_code=state["ExitCode"] if phase is Phase.ENDED else None,
         is_oom=bool(state.get("OOMKilled")),
         started_at=started_at,
-        ended_at=_instant(state["FinishedAt"]) if phase is Phase.ENDED else None,
+        ended_at=ended_at,
         error=state.get("Error", ""),
     )
 

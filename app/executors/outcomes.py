@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
+from app.clock import utc_now
 from app.executors.base import Observation, Phase
 from app.models.run import Cause, RunStatus
 
@@ -62,6 +64,16 @@ def outcome_of(
         return Outcome(RunStatus.SUCCEEDED, Cause.OK, "The tool ended with exit code 0.", code)
     detail = f": {seen.error}" if seen.error else "."
     return Outcome(RunStatus.FAILED, Cause.TOOL_ERROR, f"The tool ended with exit code {code}{detail}", code)
+
+
+def times_of(seen: Observation | None, began: datetime | None) -> tuple[datetime | None, datetime]:
+    """Give when an attempt started and ended: by the backend's clock where it shows both, else what is known.
+
+    ``began`` is when we noted the start. The end is never before the start, whatever two clocks say.
+    """
+    started_at = (seen.started_at if seen else None) or began
+    ended_at = (seen.ended_at if seen else None) or utc_now()
+    return started_at, max(started_at or ended_at, ended_at)
 
 
 def _ran_out_of_time(seen: Observation, timeout_seconds: int) -> bool:

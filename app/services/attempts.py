@@ -14,7 +14,7 @@ from typing import Any
 from app.clock import utc_now
 from app.errors import WrongState
 from app.executors.base import Observation
-from app.executors.outcomes import Outcome
+from app.executors.outcomes import Outcome, times_of
 from app.models.attempt import RunAttempt
 from app.models.run import Cause, Run, RunStatus
 from app.repositories.attempts import AttemptRepository
@@ -86,14 +86,15 @@ def record_attempt(
 
 
 def _attempt_of(run: Run, outcome: Outcome, seen: Observation | None) -> RunAttempt:
+    started_at, ended_at = times_of(seen, run.started_at)
     return RunAttempt(
         run_id=run.id,
         number=run.attempt,
         node=run.node,
         handle=run.handle,
         image_digest=run.image_digest,
-        started_at=(seen.started_at if seen else None) or run.started_at,
-        ended_at=(seen.ended_at if seen else None) or utc_now(),
+        started_at=started_at,
+        ended_at=ended_at,
         exit_code=outcome.exit_code,
         cause=outcome.cause,
         message=outcome.message,

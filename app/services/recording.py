@@ -8,6 +8,7 @@ from datetime import datetime
 from app.clock import utc_now
 from app.errors import WrongState
 from app.executors.base import Observation
+from app.executors.outcomes import times_of
 from app.models.run import Run, RunStatus
 from app.models.ulid import ulid
 from app.repositories.clones import CloneRepository
@@ -98,8 +99,7 @@ def _metrics(settled: Settlement, times: dict[str, datetime | None]) -> dict[str
 
 
 def _times(run: Run, seen: Observation | None) -> dict[str, datetime | None]:
-    started_at = (seen.started_at if seen else None) or run.started_at
-    ended_at = (seen.ended_at if seen else None) or utc_now()
+    started_at, ended_at = times_of(seen, run.started_at)
     return {"started_at": started_at, "ended_at": ended_at}
 
 

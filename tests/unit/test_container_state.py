@@ -36,6 +36,11 @@ def test_an_exited_container_has_an_exit_code_and_two_times() -> None:
     assert seen.ended_at == datetime(2026, 3, 1, 12, 0, 5, tzinfo=UTC)
 
 
+def test_a_tool_that_ended_before_the_engine_noted_its_start_took_no_time() -> None:
+    seen = observation(shown("exited", started="2026-03-01T12:00:00.002Z", finished="2026-03-01T12:00:00.001Z"))
+    assert seen.started_at == seen.ended_at == datetime(2026, 3, 1, 12, 0, 0, 1000, tzinfo=UTC)
+
+
 @pytest.mark.parametrize("status", ["running", "paused", "restarting"])
 def test_a_live_container_has_no_exit_code(status: str) -> None:
     seen = observation(shown(status, finished=NEVER))

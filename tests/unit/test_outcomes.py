@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from app.executors.base import Observation, Phase
-from app.executors.outcomes import Outcome, outcome_of
+from app.executors.outcomes import Outcome, outcome_of, times_of
 from app.models.run import FINAL, Cause, RunStatus
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -104,3 +104,14 @@ def test_every_outcome_is_final_and_says_something() -> None:
                     outcome = judge(seen, stopped_by=stopped_by, was_unobserved=is_oom)
                     assert outcome.status in FINAL
                     assert outcome.message
+
+
+def test_both_times_are_the_backends_where_it_shows_them() -> None:
+    assert times_of(ended(0, seconds=5), START + timedelta(hours=1)) == (START, START + timedelta(seconds=5))
+
+
+@pytest.mark.parametrize("began", [START, datetime(2999, 1, 1, tzinfo=UTC)])
+def test_an_attempt_never_ends_before_it_started(began: datetime) -> None:
+    for seen in (None, Observation(Phase.GONE), Observation(Phase.ENDED, ended_at=START - timedelta(seconds=1))):
+        started_at, ended_at = times_of(seen, began)
+        assert started_at == began <= ended_at
