@@ -7,7 +7,7 @@ from dataclasses import replace
 from itertools import zip_longest
 from pathlib import Path, PurePosixPath
 
-from app.compare.form import beginning_of
+from app.compare.beginning import beginning_of
 from app.compare.options import Options, WrongUse
 from app.compare.pairing import paired
 from app.compare.records import TooLong

@@ -6,64 +6,16 @@ that a file is not read in one way today and in another tomorrow.
 
 from __future__ import annotations
 
-import codecs
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from typing import NamedTuple
 
+from app.compare.beginning import Beginning
 from app.compare.options import DELIMITERS, Options, WrongUse
-from app.compare.records import RecordReader, TooLong, cells_of
-from app.compare.sources import Source
 
-BLOCK_BYTES = 1 << 18
-_SAMPLE_BYTES = 1 << 16
-_SAMPLE_ROWS = 50
-# The longer marks first: the one of UTF-32 begins like the one of UTF-16.
-_MARKS = (
-    (codecs.BOM_UTF32_LE, "utf-32"),
-    (codecs.BOM_UTF32_BE, "utf-32"),
-    (codecs.BOM_UTF8, "utf-8-sig"),
-    (codecs.BOM_UTF16_LE, "utf-16"),
-    (codecs.BOM_UTF16_BE, "utf-16"),
-)
 _VALUE = re.compile(r"[-+]?[\d.,:/ %T-]*\d[\d.,:/ %Z+-]*([eE][-+]?\d+)?|true|false|null|none|nan", re.IGNORECASE)
-
-
-@dataclass(frozen=True)
-class Beginning:
-    """The first part of a file: ``encoding`` is empty without a byte order mark, ``text`` is UTF-8."""
-
-    source: Source
-    encoding: str
-    text: bytes
-
-    @property
-    def is_binary(self) -> bool:
-        """Whether it looks like no text at all."""
-        return b"\0" in self.text and not self.encoding
-
-    @property
-    def has_old_line_ends(self) -> bool:
-        """Whether lines end with a carriage return alone."""
-        return b"\r" in self.text and b"\n" not in self.text
-
-    def blocks(self) -> Iterator[bytes]:
-        """Give the whole file as UTF-8, or as it is where nothing says what it is, with usual line ends."""
-        blocks = _transcoded(self.source.blocks(BLOCK_BYTES), self.encoding)
-        return (block.replace(b"\r", b"\n") for block in blocks) if self.has_old_line_ends else blocks
-
-    def sample(self, delimiter: str) -> list[list[str]]:
-        """Give the cells of the first rows."""
-        text = self.text.replace(b"\r", b"\n") if self.has_old_line_ends else self.text
-        # The last line may be cut in two, if there is more to come.
-        whole = text if self.source.length <= _SAMPLE_BYTES else text[: text.rfind(b"\n") + 1] or text
-        try:
-            records = [record for batch in RecordReader([whole], delimiter).batches() for record in batch]
-        except TooLong:
-            records = []
-        return [cells_of(record, delimiter) for record in islice(records, _SAMPLE_ROWS)]
 
 
 @dataclass(frozen=True)
@@ -73,28 +25,6 @@ class Form:
     delimiter: str
     has_header: bool
     columns: tuple[str, ...]
-
-
-def beginning_of(source: Source) -> Beginning:
-    """Read the first part of a file."""
-    first = next(iter(source.blocks(_SAMPLE_BYTES)), b"")
-    encoding = next((name for mark, name in _MARKS if first.startswith(mark)), "")
-    return Beginning(source, encoding, b"".join(_transcoded([first], encoding)))
-
-
-def _transcoded(blocks: Iterable[bytes], encoding: str) -> Iterator[bytes]:
-    if not encoding:
-        yield from blocks
-        return
-    if encoding == "utf-8-sig":
-        # Only the mark goes: what follows it may still be no UTF-8, and is then decoded record by record.
-        for number, block in enumerate(blocks):
-            yield block if number else block.removeprefix(codecs.BOM_UTF8)
-        return
-    decoder = codecs.getincrementaldecoder(encoding)("replace")
-    for block in blocks:
-        yield decoder.decode(block).encode()
-    yield decoder.decode(b"", final=True).encode()
 
 
 def forms_of(old: Beginning, new: Beginning, options: Options) -> tuple[Form, Form]:
@@ -113,25 +43,53 @@ def forms_of(old: Beginning, new: Beginning, options: Options) -> tuple[Form, Fo
     return forms[0], forms[1]
 
 
+class _Fit(NamedTuple):
+    """How well a delimiter fits a file: the share of rows of the usual width, and that width."""
+
+    share: float
+    width: int
+
+
 def _delimiters(old: Beginning, new: Beginning, options: Options) -> tuple[str, str]:
     if options.delimiter:
         return options.delimiter, options.delimiter
-    found = _delimiter(old), _delimiter(new)
+    fits = _fits(old), _fits(new)
+    own = _best(fits[0]), _best(fits[1])
     # A side with one column, or with nothing, shows none: then it has the other's.
-    return found[0] or found[1] or DELIMITERS[0], found[1] or found[0] or DELIMITERS[0]
+    ours, theirs = own[0] or own[1] or DELIMITERS[0], own[1] or own[0] or DELIMITERS[0]
+    shared = _best_of_both(*fits)
+    if ours == theirs or not shared:
+        return ours, theirs
+    # Cells hold other delimiters too. So one for both is likelier, unless two of their own fit without exception.
+    is_own_perfect = fits[0][ours].share == fits[1][theirs].share == 1
+    is_shared_perfect = fits[0][shared].share == fits[1][shared].share == 1
+    return (ours, theirs) if is_own_perfect and not is_shared_perfect else (shared, shared)
 
 
-def _delimiter(beginning: Beginning) -> str | None:
-    best, most = None, (0.0, 0)
+def _fits(beginning: Beginning) -> dict[str, _Fit]:
+    """Tell how well each delimiter fits that stands in the rows at all."""
+    fits: dict[str, _Fit] = {}
     for delimiter in DELIMITERS:
         widths = Counter(len(row) for row in beginning.sample(delimiter))
-        if not widths:
-            return None
-        width, rows = widths.most_common(1)[0]
-        quality = (rows / widths.total(), width)
-        if width > 1 and quality > most:
-            best, most = delimiter, quality
-    return best
+        for width, rows in widths.most_common(1):
+            if width > 1:
+                fits[delimiter] = _Fit(rows / widths.total(), width)
+    return fits
+
+
+def _best(fits: Mapping[str, _Fit]) -> str | None:
+    return max(fits, key=lambda delimiter: fits[delimiter], default=None)
+
+
+def _best_of_both(old: Mapping[str, _Fit], new: Mapping[str, _Fit]) -> str | None:
+    """Choose by the side that it fits better: an exception on the other side may be just what differs."""
+
+    def fit(delimiter: str) -> tuple[float, float, int]:
+        ours, theirs = old[delimiter], new[delimiter]
+        shares = ours.share, theirs.share
+        return max(shares), min(shares), min(ours.width, theirs.width)
+
+    return max((delimiter for delimiter in old if delimiter in new), key=fit, default=None)
 
 
 def _have_header(samples: Sequence[list[list[str]]], key: Sequence[str]) -> bool:

@@ -39,12 +39,21 @@ def _record_pattern(delimiter: bytes) -> re.Pattern[bytes]:
     return re.compile(cell + b"(?:" + re.escape(delimiter) + cell + rb")*+\n")
 
 
-class RecordReader:
-    """Splits blocks of bytes into records; afterwards ``broken_row`` is the record with a quote that never ends."""
+def begins_with_record(data: bytes, delimiter: str) -> bool:
+    """Tell whether the first record of ``data``, after blank lines, is there to its end."""
+    return bool(_record_pattern(delimiter.encode()).match(data.lstrip(b"\r\n")))
 
-    def __init__(self, blocks: Iterable[bytes], delimiter: str, name: str = "") -> None:
+
+class RecordReader:
+    """Splits blocks of bytes into records; afterwards ``broken_row`` is the record with a quote that never ends.
+
+    Where the blocks are the beginning of more (``has_end`` is false), what follows the last whole record is left out.
+    """
+
+    def __init__(self, blocks: Iterable[bytes], delimiter: str, name: str = "", *, has_end: bool = True) -> None:
         self._blocks = blocks
         self._name = name
+        self._has_end = has_end
         self._record = _record_pattern(delimiter.encode()).match
         self._is_plain = False
         self._given = 0
@@ -62,7 +71,7 @@ class RecordReader:
             yield self._counted(records)
             if len(rest) > MAX_RECORD_BYTES:
                 rest = yield from self._given_up(rest)
-        if rest:
+        if rest and self._has_end:
             records, rest = self._split(rest if rest.endswith(b"\n") else rest + b"\n")
             yield self._counted(records)
             if rest:

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, islice
 
-from app.compare.form import Beginning, Form, column_name, key_positions
+from app.compare.beginning import Beginning
+from app.compare.form import Form, column_name, key_positions
 from app.compare.matching import Row
 from app.compare.records import RecordReader, cells_of, record_of
 from app.compare.result import Problem, Schema

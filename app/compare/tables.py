@@ -17,8 +17,9 @@ What the answers mean, once and for all:
 from __future__ import annotations
 
 from app.compare import matching
+from app.compare.beginning import Beginning
 from app.compare.findings import Findings
-from app.compare.form import Beginning, forms_of
+from app.compare.form import forms_of
 from app.compare.matching import Limits
 from app.compare.options import Options
 from app.compare.result import FileComparison, Status

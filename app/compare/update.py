@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import chain
 
-from app.compare.form import beginning_of, forms_of
+from app.compare.beginning import beginning_of
+from app.compare.form import forms_of
 from app.compare.options import Options
 from app.compare.records import RecordReader
 from app.compare.sources import Source
