@@ -18,6 +18,11 @@ def given(values: Json) -> Json:
     return {key: value for key, value in values.items() if value not in (None, "", (), {})}
 
 
+def columns_of(texts: Sequence[str]) -> list[str] | None:
+    """Give the columns that are named, divided by commas or one after the other; None where there is none."""
+    return [column for text in texts for column in text.split(",") if column] or None
+
+
 def run_parameters(
     command: Sequence[str],
     env: dict[str, str],
@@ -72,6 +77,7 @@ def search(
     digest: str | None,
     input_commit: str | None,
     output_commit: str | None,
+    quarantine: str | None,
 ) -> Json:
     """Build what runs are searched by; ``since`` and ``until`` are instants, or lengths of time before now.
 
@@ -92,6 +98,7 @@ def search(
             "imageDigest": digest,
             "inputCommit": input_commit,
             "outputCommit": output_commit,
+            "quarantineState": quarantine,
         }
     )
 

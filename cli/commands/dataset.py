@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from cli.bodies import given
+from cli.bodies import columns_of, given
 from cli.client import Json
 from cli.errors import Interrupted
 from cli.progress import CloneDisplay
@@ -14,6 +14,7 @@ from cli.waiting import LIST_LOCAL, Watch, wait_for_clone, wait_for_removal
 
 dataset = noun("dataset", "Register data sets and clone them on the server.")
 
+HISTORIES = ("full", "blobless", "shallow")
 COLUMNS = {"name": "NAME", "url": "URL", "hub": "HUB", "owner": "OWNER"}
 CLONE_COLUMNS = {
     "name": "NAME",
@@ -38,16 +39,23 @@ def get(session: Session, name: str | None, limit: int) -> None:
         session.printer.item(session.server.get_dataset(name)[0])
 
 
-@verb(dataset, "add", "dataset add spike-data https://git.example.org/spike-data.git --hub dockerhub")
+@verb(
+    dataset,
+    "add",
+    "dataset add spike-data https://git.example.org/spike-data.git --hub dockerhub",
+    "dataset add helm-charts https://git.example.org/helm-charts.git --key name,version --history blobless",
+)
 @name_argument
 @click.argument("url")
 @click.option("--description", help="What the data is.")
 @click.option("--hub", help="The subject that the data is about.")
 @click.option("--branch", help="The branch to use; else the remote's default.")
+@click.option("--key", metavar="COLUMNS", multiple=True, help="Columns that say which row is which; commas or again.")
+@click.option("--history", type=click.Choice(HISTORIES), help="How much of the remote's past a clone holds.")
 @click.option("--replace", is_flag=True, help="Replace the entry that has this name.")
-def add(session: Session, name: str, url: str, replace: bool, **optional: str | None) -> None:
+def add(session: Session, name: str, url: str, replace: bool, key: tuple[str, ...], **optional: str | None) -> None:
     """Register a data set, which is a git repository."""
-    entry: Json = {"name": name, "url": url, **given(optional)}
+    entry: Json = {"name": name, "url": url, **given({**optional, "key": columns_of(key)})}
     if replace:
         _, revision = session.server.get_dataset(name)
         stored, done = session.server.replace_dataset(entry, revision), "replaced"

@@ -9,6 +9,7 @@ from tests.unit.cli.conftest import Reply, Run, StubServer, Terminal
 from tests.unit.cli.samples import a_clone, a_page
 
 DATASET = {"name": "spike", "url": "https://git.test/spike.git", "description": "", "hub": "", "branch": ""}
+ADD = ("dataset", "add", "spike", "https://git.test/spike.git")
 CLONE = "/api/datasets/spike/clone"
 READY = Reply(values=a_clone("READY", headCommit="abc123", progressPercent=100))
 
@@ -19,6 +20,14 @@ def test_add_registers(maoctl: Run, server: StubServer) -> None:
     assert (result.exit, result.out) == (Exit.DONE, "Data set 'spike' is registered.\n")
     sent = {"name": "spike", "url": "https://git.test/spike.git", "hub": "dockerhub", "branch": "data"}
     assert server.bodies("POST") == [sent]
+
+
+def test_add_says_how_rows_are_told_apart_and_how_much_of_the_past_is_wanted(maoctl: Run, server: StubServer) -> None:
+    server.on("POST", "/api/datasets", Reply(201, DATASET))
+    maoctl(*ADD, "--key", "name,version", "--key", "day", "--history", "blobless")
+    sent = {"name": "spike", "url": "https://git.test/spike.git", "key": ["name", "version", "day"]}
+    assert server.bodies("POST") == [{**sent, "history": "blobless"}]
+    assert maoctl(*ADD, "--history", "half").exit == Exit.USAGE
 
 
 def test_add_of_a_taken_name_is_refused(maoctl: Run, server: StubServer) -> None:
