@@ -118,7 +118,7 @@ def build(settings: Settings) -> Services:
     planner = Planner(registry, _backends(settings))
     allow_local = settings.git.allow_local
     clones = CloneService(database)
-    questions = QuestionService(database)
+    questions = QuestionService(database, most_waiting=max(settings.api.threads // 2, 1))
     files = FileService(database, FileStore(settings.working_environment.filesdir))
     changes = RunChanges(database.url, most_waiting=max(settings.api.threads - _FREE_THREADS, 1))
     runs = RunService(database, changes)
@@ -134,7 +134,7 @@ def build(settings: Settings) -> Services:
         run_changes=RunChangeService(database),
         quarantines=QuarantineService(database),
         replays=ReplayService(database),
-        verifications=VerificationService(database, registry, QuestionService(database)),
+        verifications=VerificationService(database, registry, questions),
         comparisons=ComparisonService(registry, SnapshotService(database), questions),
         passports=PassportService(database),
         origins=OriginService(database, questions, runs),

@@ -96,8 +96,22 @@ def gather(repository: Repository, traces: Traces) -> Evidence:
         changed=[] if traces.is_kept_out else _changed(repository, traces, set(wholeness)),
         damaged=[path for path, is_whole in wholeness.items() if is_whole is False],
         too_large=[path for path, is_whole in wholeness.items() if is_whole is None],
-        replayed=differences(repository, traces.after, traces.replayed) if traces.replayed else None,
+        replayed=_replayed(repository, traces),
     )
+
+
+def _replayed(repository: Repository, traces: Traces) -> list[Change] | None:
+    if not traces.replayed:
+        return None
+    if traces.replayed == traces.after:
+        return []
+    if not has_object(repository, traces.replayed):
+        raise BackendFailed(
+            "What the replay made has been removed, since newer ones were made.",
+            cause="data_unavailable",
+            hint="Replay the run once more.",
+        )
+    return differences(repository, traces.after, traces.replayed)
 
 
 def differences(repository: Repository, before: str, after: str) -> list[Change]:

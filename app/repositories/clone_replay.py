@@ -14,6 +14,7 @@ from app.repositories.clone_repository import GIT_DIRS, Repository
 from app.repositories.folders import Offence, offenders, remove_folder
 
 REPLAYS = ".replays"
+MOST_KEPT = 100
 _KEPT = "refs/mao/replays/"
 
 
@@ -32,6 +33,9 @@ def write(repository: Repository, run_id: int, tree: str) -> None:
     folder = place(repository.places.importdir, run_id)
     for path in (folder, _index(repository, run_id)):
         remove_folder(path)
+    # Another attempt of the same run begins anew: what the one before left is not its own.
+    repository.run("update-ref", "-d", f"{_KEPT}{run_id}")
+    _forget_old(repository)
     folder.mkdir(parents=True)
     arguments = ("read-tree", "--reset", "-u", tree)
     repository.run(*arguments, tree=folder, environment=_environment(repository, run_id), watched=(folder,))
@@ -43,21 +47,32 @@ def keep(repository: Repository, run_id: int) -> str:
     Raises:
         BackendFailed: with cause ``data_unavailable``: the tool left what git cannot keep, or nothing is left at all.
     """
+    kept = repository.commit_of(f"{_KEPT}{run_id}") or _stored(repository, run_id)
+    # From here on the folder counts for nothing, so that its removal may be cut short.
+    drop(repository, run_id)
+    return repository.tree_of(kept)
+
+
+def _stored(repository: Repository, run_id: int) -> str:
     folder = place(repository.places.importdir, run_id)
-    if folder.is_dir():
-        _check(folder)
-        environment = _environment(repository, run_id)
-        repository.run("add", "--all", tree=folder, environment=environment)
-        tree = repository.run("write-tree", tree=folder, environment=environment).text
-        commit = repository.commit_tree(tree, "", f"replay by run {run_id}")
-        repository.run("update-ref", f"{_KEPT}{run_id}", commit)
-        drop(repository, run_id)
-    kept = repository.commit_of(f"{_KEPT}{run_id}")
-    if not kept:
+    if not folder.is_dir():
         raise BackendFailed(
             f"The work tree of replay {run_id} is gone.", cause="data_unavailable", hint="Replay the run once more."
         )
-    return repository.tree_of(kept)
+    _check(folder)
+    environment = _environment(repository, run_id)
+    repository.run("add", "--all", tree=folder, environment=environment)
+    tree = repository.run("write-tree", tree=folder, environment=environment).text
+    commit = repository.commit_tree(tree, "", f"replay by run {run_id}")
+    repository.run("update-ref", f"{_KEPT}{run_id}", commit)
+    return commit
+
+
+def _forget_old(repository: Repository) -> None:
+    """Let go of what the oldest replays left, lest a clone grow with every replay."""
+    newest_first = ("--sort=-version:refname", "--format=%(refname)", _KEPT)
+    for ref in repository.run("for-each-ref", *newest_first).text.splitlines()[MOST_KEPT:]:
+        repository.run("update-ref", "-d", ref)
 
 
 def drop(repository: Repository, run_id: int) -> None:

@@ -18,6 +18,7 @@ from app.models.question import Question, QuestionState
 QUESTION_CHANNEL = "mao_question"
 """Told when there is something to be answered."""
 
+MOST_ANSWERS = 200
 _OPEN = (QuestionState.ASKED, QuestionState.WORKING)
 
 
@@ -45,7 +46,14 @@ class QuestionRepository:
         new = new.on_conflict_do_update(index_elements=["key"], set_=asked, where=is_old)
         if self._session.scalar(new.returning(Question.id)) is not None:
             self._session.execute(select(func.pg_notify(QUESTION_CHANNEL, "")))
+        else:
+            waiting = (Question.key == key_of(kind, body), Question.state == QuestionState.ASKED)
+            self._session.execute(update(Question).where(*waiting).values(asked_at=now))
         return self._session.scalars(select(Question).where(Question.key == key_of(kind, body))).one()
+
+    def find_asked(self, kind: str, body: Mapping[str, Any]) -> Question | None:
+        """Give the question of that kind and body, or None where nobody has asked it."""
+        return self._session.scalar(select(Question).where(Question.key == key_of(kind, body)))
 
     def find(self, question_id: int) -> Question | None:
         """Give a question, or None where it was removed."""
@@ -65,6 +73,16 @@ class QuestionRepository:
         values = {"state": state, "answer": dict(answer), "answered_at": utc_now()}
         self._session.execute(update(Question).where(*mine).values(values))
 
-    def forget(self, kept: timedelta) -> None:
-        """Remove the answers that are older."""
-        self._session.execute(delete(Question).where(Question.answered_at < utc_now() - kept))
+    def count_open(self, unasked: timedelta) -> int:
+        """Count the questions without an answer that somebody has asked within the time ``unasked``."""
+        is_wanted = Question.asked_at >= utc_now() - unasked
+        return self._session.scalar(select(func.count()).where(Question.state.in_(_OPEN), is_wanted)) or 0
+
+    def forget(self, kept: timedelta, unasked: timedelta) -> None:
+        """Remove old answers, all but the newest few, and questions that nobody has asked again for ``unasked``."""
+        now = utc_now()
+        newest = select(Question.id).where(Question.answered_at.is_not(None)).order_by(Question.answered_at.desc())
+        surplus = and_(Question.answered_at.is_not(None), Question.id.in_(newest.offset(MOST_ANSWERS)))
+        unwanted = and_(Question.state == QuestionState.ASKED, Question.asked_at < now - unasked)
+        is_old = Question.answered_at < now - kept
+        self._session.execute(delete(Question).where(or_(is_old, surplus, unwanted)))

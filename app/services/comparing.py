@@ -22,7 +22,6 @@ MOST_FILES = 10_000
 _SECONDS = 120.0
 # Half of what an answer may have, since some signs are longer where it is stored.
 _ANSWER_BYTES = 8 << 20
-_NUL, _SHOWN_NUL = "\0", "␀"
 Blobs = Mapping[str, str]
 """Files: path -> blob."""
 
@@ -102,17 +101,8 @@ def _compared(pairs: Sequence[ContentPair], sources: BlobSources, body: Mapping[
         answer = compare_apart(files, options, form=body["form"], bounds=bounds, descriptors=(sources.descriptor,))
     except NotCompared as error:
         raise BackendFailed(str(error), hint="Ask for fewer differences, or for smaller snapshots.") from error
-    return {name: storable(part) for name, part in answer.items()}
+    return answer
 
 
 def _source(sources: BlobSources, content: Content | None) -> Source | None:
     return sources.source(*content) if content else None
-
-
-def storable(value: Any) -> Any:
-    """Give a JSON value with a sign for every NUL, since PostgreSQL keeps none."""
-    if isinstance(value, str):
-        return value.replace(_NUL, _SHOWN_NUL)
-    if isinstance(value, dict):
-        return {storable(name): storable(part) for name, part in value.items()}
-    return [storable(part) for part in value] if isinstance(value, list) else value

@@ -12,7 +12,6 @@ from app.errors import BackendFailed
 from app.repositories.clone_evidence import MOST_FILES, Change, Tampering, Traces
 from app.services.agent_context import AgentContext
 from app.services.blob_sources import BlobSources, blob_sources
-from app.services.comparing import storable
 
 MOST_BYTES = 512 * 2**20
 MOST_DIFFERENCES = 200
@@ -79,5 +78,5 @@ def _compared(changes: Sequence[Change], sources: BlobSources, key: tuple[str, .
     bounds = Bounds(seconds=_SECONDS, answer_bytes=_ANSWER_BYTES)
     options = Options(key, limit=MOST_DIFFERENCES)
     answer = compare_apart(pairs, options, bounds=bounds, descriptors=(sources.descriptor,))
-    files: list[dict[str, Any]] = storable(answer["files"])
+    files: list[dict[str, Any]] = answer["files"]
     return files

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -85,14 +84,6 @@ def test_a_file_that_only_one_snapshot_brought_is_compared_with_the_other_commit
     }
     assert answer["counts"]["addedRows"] == 2
     assert compared(library, newest, newest)["isIdentical"]
-
-
-def test_what_postgresql_cannot_keep_is_shown_by_a_sign(library: Library) -> None:
-    # Not near the beginning, where it would make the file no text.
-    library.grow(Step({"names.csv": "id\n" + "1\n" * 40_000 + "\0\n"}, "three"))
-    answer = compared(library, "previous", "latest", limit=100_000)
-    assert "␀" in str(answer["files"])
-    assert "\0" not in json.dumps(answer, ensure_ascii=False)
 
 
 def test_the_scope_tree_compares_all_that_differs_between_the_commits(library: Library) -> None:

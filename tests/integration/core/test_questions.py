@@ -8,10 +8,11 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
-from app.errors import BackendFailed, Invalid, StillWorking
+from app.errors import BackendFailed, Busy, Invalid, StillWorking
 from app.repositories.questions import QuestionRepository
-from app.services import questions
+from app.services import answering, questions
 from app.services.agent_context import AgentContext
 from app.services.answering import ANSWER_BYTES, Answering
 from app.services.questions import QuestionService
@@ -52,9 +53,11 @@ class Agent:
         self.asked.append(body)
         raise Invalid("No such column.", fields={"key": ["Must be a column."]}, hint="Look at the header.")
 
-    def broken(self, _: AgentContext, body: Mapping[str, Any]) -> str:
+    def broken(self, _: AgentContext, body: Mapping[str, Any]) -> Any:
         if body["how"] == "defect":
             raise KeyError("/a/secret/place")
+        if body["how"] == "odd":
+            return ["nul \0", "half \udcff", {"number\0": float("nan")}]
         return "x" * (ANSWER_BYTES + 1)
 
     def _work(self) -> None:
@@ -127,3 +130,42 @@ def test_a_question_that_a_dead_agent_had_taken_is_answered_by_the_next(world: W
     assert asking.ask("double", {"number": 1}) == 2
     with world.database.transaction() as session:
         assert QuestionRepository(session).claim(agent.context.epoch + 1) is None
+
+
+def test_what_the_database_cannot_hold_is_shown_by_a_sign(world: World, agent: Agent) -> None:
+    agent.start()
+    assert QuestionService(world.database).ask("broken", {"how": "odd"}) == ["nul ␀", "half \ufffd", {"number␀": None}]
+
+
+def test_an_answer_that_cannot_be_stored_stops_nobody(
+    world: World, agent: Agent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(answering, "storable", lambda value: value)
+    agent.start()
+    asking = QuestionService(world.database)
+    with pytest.raises(BackendFailed, match="could not be stored"):
+        asking.ask("broken", {"how": "odd"})
+    assert asking.ask("double", {"number": 3}) == 6
+
+
+def test_a_crowd_with_questions_is_told_to_come_back_and_holds_no_threads(
+    world: World, agent: Agent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(questions, "MOST_OPEN", 3)
+    asking = QuestionService(world.database, most_waiting=1)
+    monkeypatch.setattr(questions, "_PATIENCE_SECONDS", 0.05)
+    for number in range(3):
+        with pytest.raises(StillWorking):
+            asking.ask("double", {"number": number})
+    with pytest.raises(Busy):
+        asking.ask("double", {"number": 4})
+    with pytest.raises(StillWorking):
+        asking.ask("double", {"number": 2})
+    with world.database.transaction() as session:
+        session.execute(text("update questions set asked_at = asked_at - interval '2 minutes'"))
+    agent.answering.work()
+    with world.database.transaction() as session:
+        assert session.scalar(text("select count(*) from questions")) == 0
+    agent.start()
+    monkeypatch.undo()
+    assert asking.ask("double", {"number": 4}) == 8
