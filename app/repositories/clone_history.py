@@ -235,6 +235,8 @@ def _change(commit: str, texts: Sequence[str], files: Sequence[ChangedFile]) -> 
 
 def _changes(stream: GitStream) -> Iterator[Change]:
     commit = stream.until(b"\0")
+    if commit is None:
+        _require_end(stream)
     while commit is not None:
         texts = [_part(stream).decode("utf-8", "replace") for _ in range(len(TRAILERS) + 2)]
         files = []

@@ -5,13 +5,16 @@ from __future__ import annotations
 import io
 import os
 import signal
+import threading
 import tracemalloc
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from app.errors import BackendFailed
-from app.repositories.clone_history import HEAD_BYTES, BlobFacts, ChangedFile
+from app.errors import BackendFailed, NotFound
+from app.repositories.clone_history import HEAD_BYTES, BlobFacts, ChangedFile, History
 from app.repositories.workdirs import Workdirs
 from tests.integration.clones.sights import ODD_NAMES
 from tests.integration.git_server import Origin, git
@@ -156,6 +159,80 @@ def test_a_clone_that_is_gone_is_an_error(workdirs: Workdirs) -> None:
         workdirs.history("data").commits("main")
     with pytest.raises(BackendFailed), workdirs.history("data").contents() as reader:
         list(reader.facts(["0" * 40]))
+
+
+@pytest.mark.parametrize("history", ["full", "blobless"])
+def test_a_clone_that_is_removed_while_it_is_read_is_an_error_in_words(
+    workdirs: Workdirs, bare: Path, importdir: Path, history: str
+) -> None:
+    head = write_history(bare, [Step({"rows.csv": f"{number}\n" * number}) for number in range(1, 300)])
+    git("config", "uploadpack.allowFilter", "true", cwd=bare)
+    workdirs.clone("data", f"file://{bare}", history=history)
+    reader = workdirs.history("data")
+    blob = reader.files(head)["rows.csv"]
+    changes = reader.changes(reader.commits(head))
+    next(changes)
+    with reader.contents() as contents:
+        workdirs.remove("data")
+        # What is open may still be read, rightly or not at all.
+        with suppress(BackendFailed):
+            assert len(list(changes)) == 298
+        with suppress(BackendFailed):
+            assert list(contents.facts([blob])) in ([(blob, BlobFacts(1196, 299))], [(blob, BlobFacts(None, None))])
+    readings: list[Callable[[], object]] = [
+        lambda: reader.commits(head),
+        lambda: list(reader.changes([head])),
+        lambda: reader.newest_of(head, "rows.csv"),
+        lambda: reader.has(head, "rows.csv"),
+        lambda: reader.changes_between(head, head),
+        lambda: reader.files(head),
+        lambda: reader.sizes([blob]),
+        lambda: _read(reader, blob),
+    ]
+    for read in readings:
+        with pytest.raises(BackendFailed) as caught:
+            read()
+        assert str(importdir) not in caught.value.message
+    with suppress(NotFound):
+        workdirs.fetch_contents("data", [blob])
+
+
+def _read(reader: History, blob: str) -> object:
+    with reader.contents() as contents:
+        return list(contents.facts([blob]))
+
+
+def test_a_clone_that_comes_and_goes_under_its_readers_gives_the_truth_or_an_error(
+    workdirs: Workdirs, bare: Path
+) -> None:
+    head = write_history(bare, [Step({"rows.csv": f"{number}\n" * number}) for number in range(1, 100)])
+    workdirs.clone("data", str(bare))
+    truth = [change.files for change in workdirs.history("data").changes(workdirs.history("data").commits(head))]
+    is_over = threading.Event()
+    outcomes: list[object] = []
+
+    def read() -> None:
+        while not is_over.is_set():
+            reader = workdirs.history("data")
+            try:
+                changes = list(reader.changes(reader.commits(head)))
+                outcomes.append([change.files for change in changes] == truth)
+                _read(reader, truth[0][0].blob)
+            except BackendFailed as error:
+                outcomes.append(error)
+            except Exception as error:  # noqa: BLE001
+                outcomes.append(error)
+                return
+
+    reading = threading.Thread(target=read)
+    reading.start()
+    for _ in range(8):
+        workdirs.remove("data")
+        workdirs.clone("data", str(bare))
+    is_over.set()
+    reading.join()
+    assert outcomes
+    assert [outcome for outcome in outcomes if outcome is not True and not isinstance(outcome, BackendFailed)] == []
 
 
 def _children(word: str) -> list[int]:
