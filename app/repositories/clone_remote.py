@@ -20,9 +20,6 @@ T = TypeVar("T")
 
 BACKOFF_SECONDS = (1.0, 3.0)
 _PROBE_SECONDS = 60.0
-# Git takes every page that it does not understand for an empty repository on a server of files. What such a server has
-# would not be checked like the rest, either; so a remote over http has to speak git's own protocol, packet by packet.
-_TRACED = {"GIT_TRACE_PACKET": "1"}
 _BEFORE = "refs/mao/before-forward"
 
 
@@ -63,13 +60,7 @@ def remote_branches(repository: Repository, url: str, seconds: float) -> RemoteB
     """Ask the remote for its branches: the quick way to learn that it is there, lets us in, and has something new."""
     limit = min(seconds, _PROBE_SECONDS)
     arguments = ("ls-remote", "--symref", "--", url, "HEAD", "refs/heads/*")
-    output = repository.outside(*arguments, remote=url, seconds=limit, environment=_TRACED)
-    if url.startswith("http") and " packet: " not in output.complaints:
-        raise BackendFailed(
-            f"The git repository {url} could not be read: what answers there does not speak git's protocol.",
-            cause="data_unavailable",
-            hint="Check the address of the entry. A page for logging in may answer in place of the repository.",
-        )
+    output = repository.outside(*arguments, remote=url, seconds=limit, is_spoken=True)
     lines = output.text.splitlines()
     default, tips = "", {}
     for line in lines:
@@ -139,6 +130,7 @@ def fetch_new(repository: Repository, plan: ClonePlan, progress: Progress | None
     repository.outside(
         *("clone", "--progress", *options, *kept, *limits, "--", plan.url, str(new)),
         remote=plan.url,
+        is_spoken=True,
         seconds=_left(end),
         watched=(new,),
         progress=progress,

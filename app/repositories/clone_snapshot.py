@@ -103,7 +103,7 @@ def download(repository: Repository, plan: ClonePlan, commit: str, progress: Pro
 def _ask_for(repository: Repository, url: str, commit: str) -> None:
     try:
         options = ("--quiet", "--no-tags", "--no-write-fetch-head")
-        _inside(repository, "fetch", *options, "origin", f"{commit}:{_REMOTE_NAME}", remote=url)
+        _inside(repository, "fetch", *options, "origin", f"{commit}:{_REMOTE_NAME}", remote=url, is_spoken=True)
     except BackendFailed as error:
         raise BackendFailed(
             f"The git repository {url} has no commit {commit[:12]}, or does not give it away.",

@@ -115,7 +115,7 @@ class _Work:
 
     def _fetch(self, url: str, options: Sequence[str], refs: str) -> None:
         fixed = ("--no-tags", "--no-recurse-submodules", "--no-write-fetch-head", "--quiet")
-        self.run("fetch", *fixed, *options, "--", url, refs, remote=url, watched=(self.git_dir,))
+        self.run("fetch", *fixed, *options, "--", url, refs, remote=url, is_spoken=True, watched=(self.git_dir,))
 
     def links(self) -> frozenset[str]:
         """Give the paths that are links, or repositories of their own."""

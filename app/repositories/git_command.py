@@ -15,7 +15,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, BinaryIO, cast
 
@@ -25,6 +25,7 @@ from app.repositories.git_access import access_to, secrets_of
 from app.repositories.git_environment import environment
 from app.repositories.git_errors import is_too_large, too_large, translated
 from app.repositories.git_progress import Progress, ProgressReader
+from app.repositories.git_protocol import REPORTED, PacketReader, not_spoken
 from app.repositories.git_stream import GitStream
 from app.settings import Git
 
@@ -61,9 +62,10 @@ class GitOutput:
 class Conditions:
     """Under which conditions one command runs.
 
-    ``remote`` is the address that it talks to; ``seconds`` may shorten the time limit of the settings; together the
-    ``watched`` folders stay below ``git.max_bytes``; ``descriptors`` stay open in git; an exit status in ``accepted``
-    is no error; ``environment`` adds to the fixed one; ``given`` is what the command reads from its input.
+    ``remote`` is the address that it talks to, and with ``is_spoken`` must speak git's own protocol where that is http;
+    ``seconds`` may shorten the time limit of the settings; together the ``watched`` folders stay below
+    ``git.max_bytes``; ``descriptors`` stay open in git; an exit status in ``accepted`` is no error; ``environment``
+    adds to the fixed one; ``given`` is what the command reads from its input.
     """
 
     remote: str = ""
@@ -71,6 +73,7 @@ class Conditions:
     watched: Sequence[Path] = ()
     descriptors: Sequence[int] = ()
     accepted: Sequence[int] = (0,)
+    is_spoken: bool = False
     progress: Progress | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
     given: bytes = b""
@@ -91,14 +94,19 @@ class GitCommand:
             BackendFailed: git refused, or the size limit was reached.
             WrongState: local files, or another command, stand in the way.
         """
+        packets = PacketReader() if conditions.is_spoken and conditions.remote.startswith("http") else None
+        if packets:
+            conditions = replace(conditions, environment={**conditions.environment, **REPORTED})
         process = self._started(arguments, conditions)
         try:
-            stdout, stderr = self._followed(process, conditions)
+            stdout, stderr = self._followed(process, conditions, packets)
         finally:
             _end(process)
         complaints = stderr.decode("utf-8", "replace")
         if process.returncode not in conditions.accepted:
             raise self.failure(complaints, conditions)
+        if packets and not packets.has_heard:
+            raise not_spoken(conditions.remote)
         return GitOutput(process.returncode, stdout, complaints)
 
     @contextmanager
@@ -164,14 +172,17 @@ class GitCommand:
             )
         return [program, f"--fsize={self._settings.max_bytes}", f"--data={_MOST_MEMORY_BYTES}", "--core=0"]
 
-    def _followed(self, process: subprocess.Popen[bytes], conditions: Conditions) -> tuple[bytes, bytes]:
+    def _followed(
+        self, process: subprocess.Popen[bytes], conditions: Conditions, packets: PacketReader | None
+    ) -> tuple[bytes, bytes]:
         stdout, stderr = bytearray(), bytearray()
-        reader = ProgressReader(conditions.progress) if conditions.progress else None
+        progress = ProgressReader(conditions.progress) if conditions.progress else None
+        readers = [reader for reader in (packets, progress) if reader]
 
         def on_stderr(chunk: bytes) -> None:
             stderr.extend(chunk)
             del stderr[:-_KEPT_STDERR]
-            if reader:
+            for reader in readers:
                 reader.feed(chunk)
 
         watch = _Watch(self._settings, conditions)
