@@ -35,7 +35,7 @@ def chosen(session: Session, entry: Mapping[str, Any], parameters: dict[str, Any
         raise Invalid("The run has two commands.", fields={"commandName": [rule]})
     if definition is None:
         if has_words or not (has_command or tool.image):
-            raise _not_installed(tool.name)
+            raise _not_installed(tool)
         return parameters
     if has_command:
         return parameters
@@ -81,9 +81,15 @@ def check_arguments(command: Command, arguments: Sequence[str]) -> None:
         raise Invalid(f"The arguments of the command '{command.name}' do not fit.", fields={"arguments": [rule]})
 
 
-def _not_installed(name: str) -> Invalid:
+def _not_installed(tool: Tool) -> Invalid:
+    if not tool.code_repo:
+        return Invalid(
+            f"The tool '{tool.name}' is an image, and not a definition tool with named commands.",
+            fields={"commandName": ["Names a command of an installed tool."]},
+            hint=f"Give it a command of your own with: maoctl tool run {tool.name} -- COMMAND ARG...",
+        )
     return Invalid(
-        f"The tool '{name}' is not installed on this node.",
+        f"The tool '{tool.name}' is not installed on this node.",
         fields={"commandName": ["Names a command of an installed tool."]},
-        hint=f"Install it with: maoctl tool install {name}",
+        hint=f"Install it with: maoctl tool install {tool.name}",
     )

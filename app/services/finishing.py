@@ -95,6 +95,8 @@ def report_of(
         quarantine=settled.quarantine,
         output_commit=settled.output_commit,
         replay_of=run.replay_of,
+        command_name=run.parameters.get("command_name"),
+        arguments=run.parameters.get("arguments") or (),
     )
     return build_report(facts)
 

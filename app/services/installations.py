@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any
 
-from app.errors import Invalid, NotFound, WrongState
+from app.errors import Invalid, NotFound, RegistryDown, WrongState
 from app.models.definition import Definition
 from app.models.installation import Installation, InstallationState
 from app.models.tool import Tool
@@ -90,9 +91,9 @@ class InstallationService:
         """Give what is known of a tool's installation.
 
         Raises:
-            NotFound: it is not installed here, and nobody has asked for it.
+            NotFound: there is no such tool, or it is not installed here and nobody has asked for it.
         """
-        with self._database.transaction() as session:
+        with self._known(name), self._database.transaction() as session:
             return InstallationRepository(session).get(name)
 
     def list(self, *, after: str = "", limit: int = 100) -> Sequence[Installation]:
@@ -104,7 +105,7 @@ class InstallationService:
         """Give the definition of an installed tool, and its commit.
 
         Raises:
-            NotFound: it is not installed here.
+            NotFound: there is no such tool, or it is not installed here.
         """
         row = self.get(name)
         definition = usable_definition(row)
@@ -119,10 +120,10 @@ class InstallationService:
         """Ask the agent to remove all that was installed of a tool; an installation that is under way is given up.
 
         Raises:
-            NotFound: it is not installed here.
+            NotFound: there is no such tool, or it is not installed here.
             WrongState: a run of it is not over.
         """
-        with self._database.transaction() as session:
+        with self._known(name), self._database.transaction() as session:
             rows = InstallationRepository(session)
             rows.get(name, is_locked=True)
             if users := rows.unfinished_runs(name):
@@ -133,6 +134,16 @@ class InstallationService:
             rows.ask_removal(name)
             session.expire_all()
             return rows.get(name)
+
+    @contextmanager
+    def _known(self, name: str) -> Iterator[None]:
+        """Tell a tool that is not installed from one that there is not; without the registry the first holds."""
+        try:
+            yield
+        except NotFound:
+            with suppress(RegistryDown):
+                self._registry.get_tool(name)
+            raise
 
     def _installable(self, name: str, branch: str, commit: str) -> Tool:
         tool, _ = self._registry.get_tool(name)

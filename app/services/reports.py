@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,7 +28,7 @@ _ENDINGS = {
     RunStatus.ABORTED: "Run stopped",
     RunStatus.IN_DOUBT: "Run in doubt",
 }
-_RUN_AGAIN = "run it again with 'maoctl tool run {tool}'"
+_RUN_AGAIN = "run it again with 'maoctl tool run {again}'"
 _REPLAY_AGAIN = "replay run {replayed} again with 'maoctl run replay {replayed}'"
 _READ_OUTPUT = "read the whole output with 'maoctl run output {run}'"
 _ADVICE = {
@@ -51,7 +53,8 @@ class ReportFacts:
     says in one sentence why the run is what it is. ``verdict`` is a ``Verdict.to_dict()``, None where nothing was
     judged; ``control_text`` is the current metric as its file has it. ``last_lines`` are the end of the tool's output.
     ``quarantine`` is the branch that holds the files of a run whose files were kept out of the data. ``replay_of`` is
-    the run that this one repeats, in a folder of its own that nobody else's data are in.
+    the run that this one repeats, in a folder of its own that nobody else's data are in. ``command_name`` is the
+    command of a definition tool that it ran, with ``arguments``.
     """
 
     run_id: int
@@ -70,6 +73,8 @@ class ReportFacts:
     quarantine: str | None = None
     output_commit: str | None = None
     replay_of: int | None = None
+    command_name: str | None = None
+    arguments: Sequence[str] = ()
 
 
 def build_report(facts: ReportFacts) -> dict[str, Any]:
@@ -165,7 +170,16 @@ def _advice(facts: ReportFacts) -> str:
     advice = _ADVICE[Cause(facts.cause)]
     if facts.replay_of is not None:
         advice = advice.replace(_RUN_AGAIN, _REPLAY_AGAIN)
-    return advice.format(run=facts.run_id, tool=facts.tool, replayed=facts.replay_of)
+    return advice.format(run=facts.run_id, tool=facts.tool, again=_again(facts), replayed=facts.replay_of)
+
+
+def _again(facts: ReportFacts) -> str:
+    """Give the words that run the tool again: with its command, where it has commands, and what that was given."""
+    if facts.command_name is None:
+        return facts.tool
+    named = shlex.join([facts.tool, "--command", facts.command_name])
+    whole = f"{named} -- {shlex.join(facts.arguments)}" if facts.arguments else named
+    return whole if len(whole) <= LINE_LENGTH and whole.isprintable() else named
 
 
 def _judged(facts: ReportFacts, verdict: dict[str, Any]) -> list[str]:
@@ -182,7 +196,7 @@ def _judged(facts: ReportFacts, verdict: dict[str, Any]) -> list[str]:
             "Let the tool write a plain number, such as 900 or 3.5",
         ]
     if status == Status.NOT_ENOUGH_DATA:
-        return [count, verdict["sentence"], f"Run the tool again to add a snapshot: 'maoctl tool run {facts.tool}'"]
+        return [count, verdict["sentence"], f"Run the tool again to add a snapshot: 'maoctl tool run {_again(facts)}'"]
     last = _anomaly(facts, verdict) if status == Status.SPIKE else "No data anomalies detected"
     return [count, *_figures(facts, verdict), last]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import Any
 
 import click
@@ -9,7 +10,7 @@ import click
 from cli.asking import ask
 from cli.bodies import given, parse_metrics
 from cli.client import Json
-from cli.errors import WrongUse
+from cli.errors import Refused, WrongUse
 from cli.session import Session
 from cli.verbs import (
     command_argument,
@@ -88,8 +89,17 @@ def add(session: Session, replace: bool, metrics: str | None, **values: Any) -> 
         _, revision = session.server.get_tool(entry["name"])
         stored, done = session.server.replace_tool(entry, revision), "replaced"
     else:
-        stored, done = session.server.add_tool(entry), "registered"
+        stored, done = _new(session, entry), "registered"
     session.printer.message(f"Tool '{entry['name']}' is {done}.", stored)
+
+
+def _new(session: Session, entry: Json) -> Json:
+    try:
+        return session.server.add_tool(entry)
+    except Refused as error:
+        if error.status == HTTPStatus.CONFLICT:
+            error.hint = "Choose another name, or replace the entry that has it with --replace."
+        raise
 
 
 def _of_arguments(origin: Json, values: Json) -> Json:

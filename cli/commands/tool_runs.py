@@ -7,8 +7,9 @@ from typing import Any
 import click
 
 from cli.attending import attend
-from cli.bodies import given, run_parameters
+from cli.bodies import given
 from cli.commands.tool import tool
+from cli.definition_commands import parameters_for
 from cli.exits import Exit
 from cli.session import Session
 from cli.verbs import (
@@ -72,12 +73,15 @@ def run(
 ) -> Exit:
     """Run a tool now, wait for the end and print the report.
 
+    What follows '--' is a command in place of the tool's own. Of an installed definition tool it is what the command
+    is given that --command names; the only command needs no name.
+
     Stdout holds the report alone; progress and output are shown on stderr. Ctrl-C ends the waiting, not the run.
     Exit status: 0 the run succeeded, 5 it failed or was stopped, 6 it shows a spike (with --fail-on-spike), 7 its
     end is in doubt, 8 it is not over after --timeout.
     """
     wishes = given({"manualStart": manual or None, "description": description})
-    run_id = session.server.run_tool(name, run_parameters(**parameters) | wishes, key)
+    run_id = session.server.run_tool(name, parameters_for(session.server, name, **parameters) | wishes, key)
     if detach or manual:
         session.printer.message(str(run_id), {"runId": run_id})
         return Exit.DONE

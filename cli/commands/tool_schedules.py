@@ -7,10 +7,11 @@ from typing import Any
 
 import click
 
-from cli.bodies import given, run_parameters, schedule
+from cli.bodies import given, schedule
 from cli.client import Json
 from cli.commands.job import COLUMNS, next_firing
 from cli.commands.tool import tool
+from cli.definition_commands import parameters_for
 from cli.errors import Refused
 from cli.exits import is_final
 from cli.job_options import job_options, job_values
@@ -42,10 +43,11 @@ def schedule_tool(session: Session, name: str, when: str, job_id: str | None, **
     """Schedule a tool; a job that has this id already is changed.
 
     The time is a word, the five fields of a crontab line quoted as one argument, or one instant with a zone.
-    The time of day is 00:00, and the zone UTC, unless others are given.
+    The time of day is 00:00, and the zone UTC, unless others are given. What follows '--' is as for `tool run`.
     """
-    values = job_values(options) | {"id": job_id, "parameters": run_parameters(**options)}
-    job, is_new = session.server.put_job({"tool": name, **schedule(when), **given(values)})
+    due = schedule(when)
+    values = job_values(options) | {"id": job_id, "parameters": parameters_for(session.server, name, **options)}
+    job, is_new = session.server.put_job({"tool": name, **due, **given(values)})
     session.printer.message(f"Job '{job.get('id')}' is {'new' if is_new else 'changed'}; {next_firing(job)}.", job)
 
 

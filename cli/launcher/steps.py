@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable, Sequence
-from http import HTTPStatus
 
 import click
 
 from cli.bodies import SCHEDULE_WORDS
 from cli.client import Json
+from cli.definition_commands import known_commands
 from cli.endpoints import Server
 from cli.errors import Refused
 from cli.prompts import Choice, ask, ask_needed, choose
@@ -71,7 +71,7 @@ def show_help(server: Server) -> list[str]:
 def run(server: Server) -> list[str]:
     """Ask which tool to run, with which command and arguments."""
     name = which_tool(server)
-    commands = {str(command.get("name")): command for command in _commands(server, name)}
+    commands = {str(command.get("name")): command for command in known_commands(server, name)}
     if not commands:
         words = ask_command("Command and arguments, or nothing for the tool's own")
         return ["tool", "run", *with_command([name], words)]
@@ -79,16 +79,6 @@ def run(server: Server) -> list[str]:
     chosen = choose("Which command?", described)
     arguments = [ask(_described(argument, "name", "description")) for argument in commands[chosen].get("arguments", [])]
     return ["tool", "run", f"--command={chosen}", *with_command([name], arguments)]
-
-
-def _commands(server: Server, name: str) -> list[Json]:
-    """Give the commands of an installed definition tool; none of any other."""
-    try:
-        return list(server.help_on_tool(name).get("commands", []))
-    except Refused as error:
-        if error.status != HTTPStatus.NOT_FOUND:
-            raise
-        return []
 
 
 def retrieve(server: Server) -> list[str]:

@@ -294,3 +294,14 @@ def test_a_replay_names_the_run_that_it_repeats_and_how_the_two_are_compared() -
     lost = _lines(run_id=15, replay_of=12, data_dir="", **{**FAILED, "exit_code": None, "cause": Cause.BACKEND_ERROR})
     again = "replay run 12 again with 'maoctl run replay 12'."
     assert lost[-1] == f"What to do: check the container engine of the node, then {again}"
+
+
+def test_a_run_of_a_definition_tool_is_told_to_be_run_again_with_its_command() -> None:
+    named = {"command_name": "count", "arguments": ["two words", "-1"]}
+    again = "'maoctl tool run spike --command count -- 'two words' -1'"
+    assert _lines(**FAILED, **named)[-1].endswith(f"then run it again with {again}.")
+    few = judge([900.0, 900.0]).to_dict()
+    assert _lines(verdict=few, **named)[-1] == f"Run the tool again to add a snapshot: {again}"
+    for arguments in ([], ["x" * 1000], ["a\rb"]):
+        last = _lines(**FAILED, command_name="count", arguments=arguments)[-1]
+        assert last.endswith("then run it again with 'maoctl tool run spike --command count'.")

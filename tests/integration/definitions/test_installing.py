@@ -211,6 +211,18 @@ def test_the_definition_at_an_address_is_shown_and_not_kept(site: Site) -> None:
     assert left == [".home"]
 
 
+def test_a_name_that_no_tool_has_is_told_from_a_tool_that_is_not_installed(site: Site) -> None:
+    site.register()
+    here = site.services.installations
+    for question in (here.get, here.help, here.request_removal):
+        with pytest.raises(NotFound, match="'visitors' is not installed"):
+            question("visitors")
+    for question in (here.get, here.help, here.request_removal, here.request):
+        with pytest.raises(NotFound, match="There is no tool 'visitor'") as refused:
+            question("visitor")
+        assert refused.value.hint == "Did you mean 'visitors'?"
+
+
 def test_a_definition_that_was_changed_at_the_remote_is_shown_as_it_is_now(site: Site) -> None:
     origin = site.repository()
     site.register()

@@ -96,6 +96,22 @@ def test_a_tool_that_is_not_installed_says_how_to_install_it(site: Site) -> None
         assert refused.value.hint == "Install it with: maoctl tool install visitors"
 
 
+def test_a_tool_that_is_an_image_is_not_told_to_be_installed(site: Site) -> None:
+    site.register("plain", image="plain:1", code_repo="")
+    with pytest.raises(Invalid, match="is an image, and not a definition tool") as refused:
+        site.services.submissions.submit(OLGA, "plain", {"command_name": "count"})
+    assert refused.value.hint == "Give it a command of your own with: maoctl tool run plain -- COMMAND ARG..."
+
+
+def test_arguments_need_no_command_where_there_is_only_one(installed: Site) -> None:
+    with pytest.raises(Invalid, match="more than one command") as refused:
+        installed.services.submissions.submit(OLGA, "visitors", {"arguments": ["2026", "7"]})
+    assert refused.value.fields == {"commandName": ["Must name one of several commands. It has: count, show."]}
+    installed.repository_of("visitors").push({"mao.yml": definition(commands=COUNT)})
+    installed.install()
+    assert installed.run(arguments=["2026", "7"]).parameters == YEAR
+
+
 def test_a_job_runs_a_command_with_its_arguments(installed: Site) -> None:
     job = {"tool": "visitors", "at": utc_now() + timedelta(seconds=0.2), "parameters": YEAR}
     installed.services.jobs.schedule(OLGA, job)

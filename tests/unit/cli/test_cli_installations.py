@@ -125,6 +125,18 @@ def test_the_words_behind_a_command_are_its_arguments(maoctl: Run, server: StubS
     assert job["parameters"] == {"commandName": "count", "arguments": ["2026"]}
 
 
+def test_words_without_a_command_are_arguments_where_the_tool_is_an_installed_definition_tool(
+    maoctl: Run, server: StubServer
+) -> None:
+    server.on("GET", "/api/tools/visitors/help", Reply(values=HELP))
+    server.on("POST", "/api/tools/visitors/runs", Reply(202, {"runId": 3}))
+    server.on("POST", "/api/jobs", Reply(201, JOB))
+    assert maoctl("tool", "run", "visitors", "--detach", "--", "2026").exit == Exit.DONE
+    assert maoctl("tool", "schedule", "visitors", "daily", "--", "2026").exit == Exit.DONE
+    run, job = server.bodies("POST")
+    assert (run, job["parameters"]) == ({"arguments": ["2026"]}, {"arguments": ["2026"]})
+
+
 def test_a_command_of_one_sort_takes_the_place_of_one_of_the_other(maoctl: Run, server: StubServer) -> None:
     old = {"commandName": "count", "arguments": ["2026"], "publish": "none"}
     server.on("GET", "/api/jobs/visitors", Reply(values={**JOB, "parameters": old}))

@@ -33,6 +33,7 @@ def test_the_first_question_is_answered_at_once_and_the_next_ones_are_held(maoct
 
 def test_run_sends_command_and_options(maoctl: Run, server: StubServer) -> None:
     prepare_run(server, "SUCCEEDED")
+    server.on("GET", "/api/tools/spike/help", Reply(404, {"message": "It is not installed."}))
     options = ("--env", "A=1", "--publish", "none", "--run-timeout", "2h", "--description", "trial")
     maoctl("tool", "run", "spike", *options, "--", "python", "--version")
     assert server.bodies("POST") == [

@@ -83,6 +83,16 @@ def test_add_with_replace_sends_the_revision_that_it_read(maoctl: Run, server: S
     assert server.bodies("PUT")[0]["image"] == "panosece/spike:latest"
 
 
+def test_add_of_a_name_that_is_taken_says_how_to_replace_the_entry(maoctl: Run, server: StubServer) -> None:
+    server.on("POST", "/api/tools", Reply(409, {"message": "There is a tool 'spike' already.", "hint": "Revision."}))
+    result = maoctl("tool", "add", *POSITIONAL)
+    cure = "hint: Choose another name, or replace the entry that has it with --replace."
+    assert (result.exit, result.err.splitlines()) == (
+        Exit.REFUSED,
+        ["maoctl: There is a tool 'spike' already.", cure],
+    )
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
@@ -119,6 +129,7 @@ def test_schedule_says_whether_the_job_is_new(maoctl: Run, server: StubServer, s
 
 def test_schedule_sends_every_option(maoctl: Run, server: StubServer) -> None:
     server.on("POST", "/api/jobs", Reply(201, JOB))
+    server.on("GET", "/api/tools/spike/help", Reply(404, {"message": "It is not installed."}))
     times = ("--at", "03:30", "--zone", "Europe/Zurich", "--misfire", "all", "--max-age", "6h", "--overlap", "queue")
     times += ("--jitter", "5m", "--catch-up", "9", "--retries", "3", "--tool-retries", "0")
     more = ("--id", "spike-weekly", "--env", "A=1", "--publish", "none", "--run-timeout", "15m", "--description", "d")
