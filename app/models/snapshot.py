@@ -22,7 +22,8 @@ class Snapshot(Base):
     the commit's. A commit that brought nothing has a row without files, which says that it was looked at.
 
     ``rows`` counts lines of text, None where no file is text; ``bytes`` is None where the clone does not have the
-    contents. ``run_id`` is a run of this node only.
+    contents. ``node``, ``tool`` and ``image`` are what the commit says of itself, which anybody who commits may write;
+    which run made it is told by the rows of the runs alone.
     """
 
     __tablename__ = "snapshots"
@@ -38,7 +39,6 @@ class Snapshot(Base):
     files: Mapped[int]
     rows: Mapped[int | None] = mapped_column(BigInteger)
     bytes: Mapped[int | None] = mapped_column(BigInteger)
-    run_id: Mapped[int | None] = mapped_column(BigInteger)
     node: Mapped[str | None]
     tool: Mapped[str | None]
     image: Mapped[str | None]
@@ -47,7 +47,8 @@ class Snapshot(Base):
 
 @dataclass(frozen=True)
 class Listed:
-    """A snapshot, and how the data were judged where a run of this node brought them and its record is there."""
+    """A snapshot, and the run of this node that is on record with its commit, and how that run's data were judged."""
 
     snapshot: Snapshot
+    run_id: int | None
     verdict: str | None

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, and_, delete, func, select, tuple_, update
+from sqlalchemy import ColumnElement, delete, func, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from app.models.clone import Clone, CloneState
 from app.models.run import Run
 from app.models.snapshot import Listed, Place, Snapshot
+from app.repositories.run_commits import commits_of, is_maker, makers
 
 _PER_STATEMENT = 1000
 _NEWEST_FIRST = (Snapshot.position.desc(), Snapshot.label.desc())
@@ -73,7 +74,10 @@ class SnapshotRepository:
             self._session.execute(statement.on_conflict_do_nothing())
 
     def remove(self, clone: str, commits: Sequence[str]) -> None:
-        """Delete all snapshots of these commits."""
+        """Delete all snapshots of these commits; where there are any, the index is not complete any more."""
+        if commits:
+            # The head may go back to the one that was indexed, without the rows that are removed here.
+            self._session.execute(update(Clone).where(Clone.name == clone).values(indexed_commit=None))
         for start in range(0, len(commits), _PER_STATEMENT):
             some = commits[start : start + _PER_STATEMENT]
             self._session.execute(delete(Snapshot).where(Snapshot.clone == clone, Snapshot.commit.in_(some)))
@@ -89,10 +93,12 @@ class SnapshotRepository:
         self, clone: str, wanted: SnapshotFilter = EVERY, *, after: Place | None = None, limit: int = 100
     ) -> Sequence[Listed]:
         """Give a clone's snapshots, newest first, beginning behind the place ``after``."""
-        query = _listed(clone).where(*_conditions(wanted))
+        query = select(Snapshot).where(*_of(clone), *_conditions(clone, wanted)).order_by(*_NEWEST_FIRST)
         if after is not None:
             query = query.where(tuple_(Snapshot.position, Snapshot.label) < after)
-        return [Listed(row[0], row[1]) for row in self._session.execute(query.limit(limit))]
+        found = self._session.scalars(query.limit(limit)).all()
+        made_by = makers(self._session, clone, {snapshot.commit for snapshot in found})
+        return [Listed(snapshot, *made_by.get(snapshot.commit, (None, None))) for snapshot in found]
 
     def find(self, clone: str, *conditions: ColumnElement[bool], skip: int = 0) -> Snapshot | None:
         """Give the newest snapshot that meets the conditions, or the one so many places behind it; else None."""
@@ -105,7 +111,7 @@ class SnapshotRepository:
 
     def of_run(self, clone: str, run_id: int) -> Snapshot | None:
         """Give what a run of this node brought: what has no date of its own first, or None."""
-        return self._own_first(clone, Snapshot.run_id == run_id)
+        return self._own_first(clone, Snapshot.commit.in_(commits_of(clone, run_id)))
 
     def of_commit(self, clone: str, commit: str, label: str | None = None) -> Snapshot | None:
         """Give a commit's snapshot of that label; without one, what has no date of its own first. Else None."""
@@ -131,8 +137,9 @@ class SnapshotRepository:
 
     def runs_around(self, clone: str, run_id: int) -> Collection[int]:
         """Give the nearest numbers before and after one of runs that brought snapshots."""
-        before = select(func.max(Snapshot.run_id)).where(*_of(clone), Snapshot.run_id < run_id)
-        after = select(func.min(Snapshot.run_id)).where(*_of(clone), Snapshot.run_id > run_id)
+        theirs = (*_of(clone), Run.clone == clone, is_maker(Snapshot.commit))
+        before = select(func.max(Run.id)).where(*theirs, Run.id < run_id)
+        after = select(func.min(Run.id)).where(*theirs, Run.id > run_id)
         return [found for query in (before, after) if (found := self._session.scalar(query)) is not None]
 
     def _own_first(self, clone: str, condition: ColumnElement[bool]) -> Snapshot | None:
@@ -143,17 +150,10 @@ def _of(clone: str) -> tuple[ColumnElement[bool], ...]:
     return Snapshot.clone == clone, Snapshot.files > 0
 
 
-def _listed(clone: str) -> Select[Any]:
-    # Numbers of runs are given again after a lost database; the clone has to fit, too.
-    theirs = and_(Run.id == Snapshot.run_id, Run.clone == Snapshot.clone)
-    query = select(Snapshot, Run.spike["status"].astext).outerjoin(Run, theirs)
-    return query.where(*_of(clone)).order_by(*_NEWEST_FIRST)
-
-
-def _conditions(wanted: SnapshotFilter) -> Iterator[ColumnElement[bool]]:
+def _conditions(clone: str, wanted: SnapshotFilter) -> Iterator[ColumnElement[bool]]:
     if wanted.since is not None:
         yield Snapshot.dated_on >= wanted.since
     if wanted.until is not None:
         yield Snapshot.dated_on <= wanted.until
     if wanted.run is not None:
-        yield Snapshot.run_id == wanted.run
+        yield Snapshot.commit.in_(commits_of(clone, wanted.run))

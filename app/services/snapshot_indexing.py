@@ -77,7 +77,7 @@ class SnapshotIndexer:
         missing = self._missing(wanted, positions)
         if missing is None:
             return
-        for rows in _batches_of_rows(history, missing, positions, self._context.node):
+        for rows in _batches_of_rows(history, missing, positions):
             with self._context.database.repeatable_transaction() as session:
                 snapshots = SnapshotRepository(session)
                 if not snapshots.hold(wanted):
@@ -101,7 +101,7 @@ class SnapshotIndexer:
 
 
 def _batches_of_rows(
-    history: History, commits: Sequence[str], positions: Mapping[str, int], node: str
+    history: History, commits: Sequence[str], positions: Mapping[str, int]
 ) -> Iterator[list[dict[str, object]]]:
     if not commits:
         return
@@ -112,7 +112,7 @@ def _batches_of_rows(
             yield [
                 {"position": positions[change.commit], **row}
                 for change in batch
-                for row in snapshot_rows(change, known, node)
+                for row in snapshot_rows(change, known)
             ]
 
 

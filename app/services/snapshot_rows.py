@@ -13,7 +13,6 @@ from app.services.dated_names import date_of, order_key
 
 _SUBJECT_LENGTH = 200
 _TEXT_LENGTH = 300
-_RUN = re.compile(r"[0-9]{1,18}", re.ASCII)
 
 
 def by_label(files: Iterable[ChangedFile]) -> dict[str, list[ChangedFile]]:
@@ -32,13 +31,13 @@ def by_label(files: Iterable[ChangedFile]) -> dict[str, list[ChangedFile]]:
     return parts
 
 
-def snapshot_rows(change: Change, facts: Mapping[str, BlobFacts], node: str) -> list[dict[str, Any]]:
-    """Give the columns of a commit's snapshots, without clone and position; a run counts where ``node`` executed it."""
+def snapshot_rows(change: Change, facts: Mapping[str, BlobFacts]) -> list[dict[str, Any]]:
+    """Give the columns of a commit's snapshots, without clone and position."""
     common = {
         "commit": change.commit,
         "committed_at": change.committed_at,
         "subject": change.subject[:_SUBJECT_LENGTH],
-        **_origin(change.trailers, node),
+        **_claims(change.trailers),
     }
     return [{**common, **_measured(change, label, files, facts)} for label, files in by_label(change.files).items()]
 
@@ -66,12 +65,10 @@ def _control_metric(files: Sequence[ChangedFile], facts: Mapping[str, BlobFacts]
     return metric_of(head).value if head is not None else None
 
 
-def _origin(trailers: Mapping[str, str], node: str) -> dict[str, Any]:
+def _claims(trailers: Mapping[str, str]) -> dict[str, Any]:
+    """Give what a commit says of itself. Anybody may write that, so it makes no snapshot a run's."""
     by = trailers.get("Mao-Node", "")
-    run = trailers.get("Mao-Run", "")
-    is_ours = by == node and _RUN.fullmatch(run) is not None
     return {
-        "run_id": int(run) if is_ours else None,
         "node": by if re.fullmatch(NAME_PATTERN, by) else None,
         "tool": trailers.get("Mao-Tool", "")[:_TEXT_LENGTH] or None,
         "image": trailers.get("Mao-Image", "")[:_TEXT_LENGTH] or None,

@@ -14,6 +14,10 @@ RUN_INDEXES = {
     "ix_runs_push_open": (["push_due_at"], "push_state in ('pending', 'refused')"),
     "ix_runs_not_indexed": (["id"], "push_state = 'pushed' and indexed_at is null"),
     "ix_runs_quarantine_asked": (["id"], "quarantine_state in ('promoting', 'discarding')"),
+    "ix_runs_quarantine_state_defined_at_id": (
+        ["quarantine_state", "defined_at", "id"],
+        "quarantine_state is not null",
+    ),
     "ix_runs_replay_of": (["replay_of", "id"], "replay_of is not null"),
 }
 
@@ -110,7 +114,6 @@ def _create_snapshots() -> None:
         sa.Column("files", sa.Integer(), nullable=False),
         sa.Column("rows", sa.BigInteger(), nullable=True),
         sa.Column("bytes", sa.BigInteger(), nullable=True),
-        sa.Column("run_id", sa.BigInteger(), nullable=True),
         sa.Column("node", sa.String(), nullable=True),
         sa.Column("tool", sa.String(), nullable=True),
         sa.Column("image", sa.String(), nullable=True),

@@ -15,7 +15,10 @@ FIRST_SECOND = 1_735_689_600
 
 @dataclass(frozen=True)
 class Step:
-    """One commit: files by path (None removes one), message, and second of the commit where it matters."""
+    """One commit: files by path (None removes one), message, and second of the commit where it matters.
+
+    Bytes of the message that are no UTF-8 are written as in ``os``.
+    """
 
     files: Mapping[str, str | bytes | None] = field(default_factory=dict)
     message: str = "data"
@@ -36,7 +39,7 @@ def write_history(bare: Path, steps: Iterable[Step], *, onto: str = "", branch: 
 
 
 def _commit(number: int, step: Step, onto: str, branch: str) -> bytes:
-    message = step.message.encode()
+    message = step.message.encode(errors="surrogateescape")
     at = FIRST_SECOND + 60 * number if step.at is None else step.at
     parts = [f"commit refs/heads/{branch}\ncommitter Ada <ada@example.org> {at} +0000\n".encode()]
     parts += [b"data %d\n%b\n" % (len(message), message)]

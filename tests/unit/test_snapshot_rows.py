@@ -38,7 +38,7 @@ def test_files_without_a_date_have_an_empty_label_and_so_have_no_files() -> None
 def _row(facts: dict[str, BlobFacts], **trailers: str) -> dict[str, object]:
     given = {f"Mao-{key}": value for key, value in trailers.items()}
     change = Change("c", datetime(2026, 1, 31, 23, tzinfo=UTC), "sync", given, _files(*facts))
-    (row,) = snapshot_rows(change, {f"blob of {path}": fact for path, fact in facts.items()}, "n")
+    (row,) = snapshot_rows(change, {f"blob of {path}": fact for path, fact in facts.items()})
     return row
 
 
@@ -60,10 +60,10 @@ def test_what_is_unknown_of_some_files_is_left_out_of_the_sums() -> None:
     assert (unknown["rows"], unknown["bytes"]) == (None, None)
 
 
-def test_a_run_counts_where_this_node_executed_it() -> None:
+def test_what_a_commit_says_of_itself_makes_it_no_runs() -> None:
     facts = {"a.csv": BlobFacts(4, 2)}
-    assert _row(facts, Run="17", Node="n", Tool="spike", Image="sha256:1")["run_id"] == 17
-    assert _row(facts, Run="17", Node="other")["run_id"] is None
-    assert _row(facts, Run="17,18", Node="n")["run_id"] is None
+    row = _row(facts, Run="17", Node="n", Tool="spike", Image="sha256:1")
+    assert (row["node"], row["tool"], row["image"]) == ("n", "spike", "sha256:1")
+    assert "run_id" not in row
     assert _row(facts, Run="17", Node="n,n")["node"] is None
     assert _row(facts)["tool"] is None

@@ -13,6 +13,7 @@ from app.models.snapshot import Listed, Place
 
 _LABEL = re.compile(r"[0-9-]{0,10}", re.ASCII)
 _MOST_RUNS = 10**18 - 1
+_CLAIM = "What the commit says of itself, which anybody who commits may write."
 
 
 def place(listed: Listed) -> str:
@@ -80,13 +81,11 @@ class SnapshotSchema(CamelSchema):
         metadata={"description": "Their bytes; null where the clone does not have the contents."},
     )
     run_id = fields.Integer(
-        attribute="snapshot.run_id",
-        allow_none=True,
-        metadata={"description": "The run of this node that brought it, or null."},
+        allow_none=True, metadata={"description": "The run of this node that is on record with the commit, or null."}
     )
-    node = fields.String(attribute="snapshot.node", allow_none=True)
-    tool = fields.String(attribute="snapshot.tool", allow_none=True)
-    image = fields.String(attribute="snapshot.image", allow_none=True)
+    node = fields.String(attribute="snapshot.node", allow_none=True, metadata={"description": _CLAIM})
+    tool = fields.String(attribute="snapshot.tool", allow_none=True, metadata={"description": _CLAIM})
+    image = fields.String(attribute="snapshot.image", allow_none=True, metadata={"description": _CLAIM})
     control_metric = fields.Float(attribute="snapshot.control_metric", allow_none=True)
     verdict = fields.String(
         allow_none=True, metadata={"description": "How the run's data were judged, where its record is here."}

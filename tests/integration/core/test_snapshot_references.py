@@ -24,9 +24,11 @@ def run(library: Library) -> int:
     run = library.world.add(clone="data")
     library.grow(
         Step({"spike-2019-09-28.csv": "1\n", "spike-2019-09-29.csv": "1\n", "README": "x"}, "import"),
-        Step({"spike-2019-10-02.csv": "1\n"}, f"sync\n\nMao-Run: {run}\nMao-Node: n"),
+        Step({"spike-2019-10-02.csv": "1\n"}, "sync"),
         Step({"README": "y"}, "newest"),
     )
+    made = library.reader.list("data")[1].snapshot.commit
+    library.record(run, output_commit=made, original_commit=made)
     return run
 
 

@@ -16,6 +16,7 @@ from app.models.clone import CloneState
 from app.models.snapshot import Listed
 from app.repositories.clones import CloneRepository
 from app.repositories.database import Session
+from app.repositories.runs import RunRepository
 from app.repositories.snapshots import SnapshotRepository
 from app.repositories.workdirs import Workdirs
 from app.services.agent_context import AgentContext
@@ -60,6 +61,11 @@ class Library:
         self.indexer.work()
         return head
 
+    def record(self, run: int, **columns: str) -> None:
+        """Note in a run's row which commit it made."""
+        with self.world.database.transaction() as session:
+            RunRepository(session).set(run, **columns)
+
     def shown(self, **wanted: Any) -> list[tuple[str, str, int, int | None, int | None]]:
         """Subject, label, files, rows and bytes of all snapshots."""
         listed = self.reader.list("data", wanted)
@@ -87,8 +93,9 @@ def test_a_scrapers_history_is_told_newest_first(library: Library) -> None:
         ("step 2", "", 1, 2, 8),
         ("step 1", "", 1, 1, 4),
     ]
-    newest = library.reader.list("data")[0].snapshot
-    assert (newest.run_id, newest.node, newest.tool, newest.image, newest.control_metric) == (None,) * 5
+    listed = library.reader.list("data")[0]
+    newest = listed.snapshot
+    assert (listed.run_id, newest.node, newest.tool, newest.image, newest.control_metric) == (None,) * 5
     assert newest.dated_on == date(2025, 1, 1)
     assert library.reader.is_complete("data")
 
@@ -142,29 +149,65 @@ def test_a_merge_counts_as_what_it_brought_to_its_first_parent(library: Library)
     assert library.shown() == [("merge", "", 2, 3, 6), ("main", "", 1, 1, 2), ("base", "", 1, 1, 2)]
 
 
-def test_a_run_of_this_node_is_linked_with_its_verdict_and_another_nodes_is_not(library: Library) -> None:
+def test_a_run_on_record_is_linked_with_its_verdict_and_what_a_commit_says_of_itself_links_nothing(
+    library: Library,
+) -> None:
     run = library.world.add(clone="data", spike={"status": "spike"})
+    elsewhere = library.world.add(clone="other", spike={"status": "ok"})
     ours, theirs = (
         f"sync 2025-01-01\n\nMao-Run: {run}\nMao-Tool: spike\nMao-Image: sha256:2\nMao-Node: {node}\n"
         for node in ("n", "another")
     )
-    library.grow(Step({"control-1.csv": "900\n"}, ours), Step({"control-2.csv": "value\n901.5\n"}, theirs))
-    newest, oldest = library.reader.list("data")
-    assert (oldest.snapshot.run_id, oldest.verdict, oldest.snapshot.control_metric) == (run, "spike", 900.0)
-    assert (newest.snapshot.run_id, newest.verdict, newest.snapshot.control_metric) == (None, None, 901.5)
-    assert (newest.snapshot.node, newest.snapshot.tool, newest.snapshot.image) == ("another", "spike", "sha256:2")
+    made = library.grow(Step({"control-1.csv": "900\n"}, ours))
+    forged = library.grow(
+        Step({"control-2.csv": "value\n901.5\n"}, theirs), Step({"a.csv": "forged"}, ours.replace("sync", "forged"))
+    )
+    library.record(run, output_commit=made, original_commit=made)
+    library.record(elsewhere, output_commit=forged, original_commit=forged)
+    copied, newer, oldest = library.reader.list("data")
+    assert (oldest.run_id, oldest.verdict, oldest.snapshot.control_metric) == (run, "spike", 900.0)
+    assert (newer.run_id, newer.verdict, newer.snapshot.control_metric) == (None, None, 901.5)
+    assert (newer.snapshot.node, newer.snapshot.tool, newer.snapshot.image) == ("another", "spike", "sha256:2")
+    assert (copied.run_id, copied.verdict, copied.snapshot.node) == (None, None, "n")
     assert [row[0] for row in library.shown(run=run)] == ["sync 2025-01-01"]
+    assert library.reader.resolve("data", f"run:{run}").commit == made
+
+
+def test_a_run_is_linked_with_its_commit_as_it_was_made_and_as_a_push_made_it_anew(library: Library) -> None:
+    run = library.world.add(clone="data", spike={"status": "ok"})
+    head = library.grow(*_overwritten([1]))
+    for columns in ({"output_commit": head, "original_commit": "1a"}, {"output_commit": "1a", "original_commit": head}):
+        library.record(run, **columns)
+        assert [(entry.run_id, entry.verdict) for entry in library.reader.list("data")] == [(run, "ok")]
+        assert library.reader.resolve("data", f"run:{run}").commit == head
+
+
+def test_a_run_that_is_not_there_or_brought_nothing_is_said_to(library: Library) -> None:
+    run = library.world.add(clone="data", spike={"status": "ok"})
+    head = library.grow(*_overwritten([1]))
+    with pytest.raises(NotFound, match="There is no run 999"):
+        library.shown(run=999)
+    with pytest.raises(NotFound, match=f"Run {run} has brought no snapshot") as refused:
+        library.shown(run=run)
+    assert f"maoctl run get {run}" in (refused.value.hint or "")
+    library.record(run, output_commit=head, original_commit=head)
+    assert library.shown(run=run, since=date(2999, 1, 1)) == []
+    library.write(*_overwritten([2]), onto=head)
+    library.fetch()
+    other = library.world.add(clone="data")
+    assert library.shown(run=other) == [], "what is not read yet may still be of that run"
 
 
 def test_what_strangers_write_into_a_commit_does_no_harm(library: Library) -> None:
-    message = f"{'x' * 1000}\n\nMao-Run: 99999999999999999999\nMao-Node: n\nMao-Tool: a\nMao-Tool: b\nMao-Image: \n"
+    trailers = "Mao-Run: 99999999999999999999\nMao-Node: n\nMao-Tool: a\nMao-Tool: b\udcff\nMao-Image: \n"
+    message = f"{'x' * 1000}\n\n{trailers}"
     library.grow(
         Step({"a:b\tc.csv": "1\n"}, message, at=2**62),
-        Step({"rows.csv": b"\xff\xfe\n"}, ":000000 100644 0 1 A\n\nMao-Node: ../etc", at=0),
+        Step({"rows.csv": b"\xff\xfe\n"}, ":000000 100644 0 1 A\n\nMao-Node: ../etc\udcff", at=0),
         Step({"rows.csv": "1\n"}, ""),
     )
     last, colon, long = (entry.snapshot for entry in library.reader.list("data"))
-    assert (long.run_id, long.node, long.tool, len(long.subject)) == (None, "n", "a,b", 200)
+    assert (long.node, long.tool, len(long.subject)) == ("n", "a,b\ufffd", 200)
     assert (colon.subject, colon.node, colon.files, colon.dated_on) == (
         ":000000 100644 0 1 A",
         None,
@@ -250,6 +293,30 @@ def test_commits_that_left_the_history_leave_the_index(library: Library) -> None
     assert [row["subject"] for row in library.table()] == ["step 7"]
 
 
+def test_a_remote_that_goes_back_to_what_was_indexed_is_indexed_anew(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = library.grow(*_overwritten([1, 2, 3]))
+    library.write(*_overwritten([4, 5]))
+    library.workdirs.remove("data", is_forced=True)
+    library.fetch()
+
+    def dying(self: SnapshotRepository, rows: list[dict[str, Any]]) -> None:
+        raise DatabaseDown("The agent dies here.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(SnapshotRepository, "add", dying)
+        with pytest.raises(DatabaseDown):
+            library.indexer.work()
+    git("update-ref", "refs/heads/main", before, cwd=library.bare)
+    library.workdirs.remove("data", is_forced=True)
+    assert library.fetch() == before
+    assert not library.reader.is_complete("data")
+    library.indexer.work()
+    assert [row[0] for row in library.shown()] == ["step 3", "step 2", "step 1"]
+    assert library.reader.is_complete("data")
+
+
 def test_an_agent_that_looked_at_an_older_head_writes_nothing(
     library: Library, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -288,15 +355,6 @@ def test_a_clone_that_cannot_be_read_is_left_for_a_while_and_holds_up_no_other(l
     assert not library.reader.is_complete("a-broken")
 
 
-def test_a_clone_that_shows_one_commit_for_good_has_no_list(library: Library) -> None:
-    library.write(*_overwritten([1]))
-    library.fetch()
-    with library.world.database.transaction() as session:
-        session.execute(text("update clones set commit = head_commit"))
-    library.indexer.work()
-    assert library.table() == []
-
-
 def test_a_repository_without_commits_has_no_snapshots_and_that_is_all(library: Library) -> None:
     git("init", "-q", "--bare", "--initial-branch=main", library.bare, cwd=library.bare.parent)
     library.workdirs.clone("data", str(library.bare))
@@ -309,7 +367,9 @@ def test_a_repository_without_commits_has_no_snapshots_and_that_is_all(library: 
 
 def test_every_token_reads_the_list_over_http(library: Library, callers: Callers) -> None:
     run = library.world.add(clone="data", spike={"status": "ok"})
-    library.grow(Step({"control-1.csv": "900\n"}, f"sync\n\nMao-Run: {run}\nMao-Node: n"), *_overwritten([1, 2]))
+    made = library.grow(Step({"control-1.csv": "900\n"}, "sync"))
+    library.record(run, output_commit=made, original_commit=made)
+    library.grow(*_overwritten([1, 2]))
     sven = callers.make("sven", [], "other-group")
     first = sven.get("/api/datasets/data/snapshots?limit=2").get_json()
     second = sven.get(f"/api/datasets/data/snapshots?limit=2&cursor={first['next']}").get_json()

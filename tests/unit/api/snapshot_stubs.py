@@ -30,7 +30,7 @@ class Snapshots(Recorder):
         self, name: str, wanted: Mapping[str, Any], after: Place | None = None, limit: int = 100
     ) -> Sequence[Listed]:
         self.note("list", name, dict(wanted), after, limit)
-        ours = {"run_id": 7, "node": "n", "tool": "spike", "image": "sha256:2", "control_metric": 900.0}
-        known = [Listed(a_snapshot(3, **ours), "ok"), Listed(a_snapshot(2, label="2026-01-02"), None)]
-        known.append(Listed(a_snapshot(1, rows=None, bytes=None), None))
+        ours = {"node": "n", "tool": "spike", "image": "sha256:2", "control_metric": 900.0}
+        known = [Listed(a_snapshot(3, **ours), 7, "ok"), Listed(a_snapshot(2, label="2026-01-02"), None, None)]
+        known.append(Listed(a_snapshot(1, rows=None, bytes=None), None, None))
         return [s for s in known if after is None or (s.snapshot.position, s.snapshot.label) < after][:limit]
