@@ -6,17 +6,19 @@ from collections.abc import Iterable
 from itertools import zip_longest
 
 from app.compare.matching import Row
-from app.compare.result import CellChange, Counts, Difference, Status
+from app.compare.result import MAX_CELLS, CellChange, Counts, Difference, Status
 from app.compare.sides import Cells, Layout, Side
 
 MAX_CELL_CHARACTERS = 500
-MAX_CELLS = 100
 Parsed = tuple[Cells, int]
 Place = tuple[int, int]
 
 
 class Findings:
-    """Collects what differs between two sides: all counts, and the first ``limit`` differences by their rows."""
+    """Collects what differs between two sides: all counts, and the first ``limit`` differences by their rows.
+
+    ``has_cut_rows`` says that some row has more cells that differ than are kept.
+    """
 
     def __init__(self, layout: Layout, sides: tuple[Side, Side], limit: int) -> None:
         self._layout = layout
@@ -25,6 +27,7 @@ class Findings:
         self._added = self._removed = self._changed = self._cells = self._duplicates = 0
         self._kept: list[tuple[Place, Difference]] = []
         self._last: Place | None = None
+        self.has_cut_rows = False
 
     def resolve(self, old: Iterable[Row], new: Iterable[Row]) -> None:
         """Pair the rows of one part and note what differs."""
@@ -95,6 +98,7 @@ class Findings:
         status = Status.CHANGED if before and after else Status.ADDED if after else Status.REMOVED
         known = after or before
         assert known
+        self.has_cut_rows |= len(places) > MAX_CELLS
         return Difference(
             status=status,
             key=tuple(_cut_short(cell) for cell in self._layout.key_cells(known[0])),

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from html import escape
 
 from app.compare.result import CellChange, Comparison, Difference, FileComparison, Status
-from app.compare.text import counts_line, name_of, schema_lines, shown, summary
+from app.compare.text import counts_line, cut_line, name_of, schema_lines, shown, summary
 
 # The page says of itself that nothing in it may run or be loaded, should an escape ever be missing.
 _HEAD = """<!doctype html>
@@ -54,7 +54,7 @@ def _file(file: FileComparison) -> Iterator[str]:
     if file.differences:
         yield from _table(file.differences)
     if file.is_cut:
-        yield f"<p>Only the first {len(file.differences)} differences are shown.</p>\n"
+        yield f"<p>{cut_line(file)}</p>\n"
 
 
 def _table(differences: Iterable[Difference]) -> Iterator[str]:

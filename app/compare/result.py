@@ -8,6 +8,9 @@ from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
 
+MAX_CELLS = 100
+"""How many cells of one row are given at most."""
+
 
 class Status(StrEnum):
     """What became of a file or a row."""
@@ -32,7 +35,7 @@ class Difference:
     """One row that was added, removed or changed.
 
     ``key`` is empty where whole rows are compared. Rows are counted from 1 with the header, without blank lines.
-    ``cells`` are those that changed, or all of an added or removed row.
+    ``cells`` are those that changed, or all of an added or removed row, ``MAX_CELLS`` of them at most.
     """
 
     status: Status
@@ -96,7 +99,8 @@ class Problem:
 class FileComparison:
     """What became of one file; ``counts`` and ``schema`` are None where it was compared as bytes, not as rows.
 
-    A path is None where the side has no such file.
+    A path is None where the side has no such file. ``is_cut`` says that rows that differ, or cells of such a row, are
+    left out.
     """
 
     status: Status

@@ -51,6 +51,7 @@ def compare_tables(old: Beginning, new: Beginning, options: Options) -> FileComp
         schema=layout.schema,
         key=tuple(layout.name_of(place) for place in layout.key),
         differences=differences,
-        is_cut=len(differences) < counts.added_rows + counts.removed_rows + counts.changed_rows,
+        is_cut=findings.has_cut_rows
+        or len(differences) < counts.added_rows + counts.removed_rows + counts.changed_rows,
         problems=(*sides[0].problems, *sides[1].problems),
     )

@@ -8,7 +8,7 @@ import json
 import re
 from collections.abc import Iterator
 
-from app.compare.result import Comparison, Counts, Difference, FileComparison, Schema, Status
+from app.compare.result import MAX_CELLS, Comparison, Counts, Difference, FileComparison, Schema, Status
 
 _MARKS = {Status.ADDED: "+", Status.REMOVED: "-", Status.CHANGED: "~", Status.IDENTICAL: "="}
 _COLUMNS = ("file", "change", "key", "old_row", "new_row", "column", "old", "new")
@@ -17,9 +17,9 @@ _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
 _SHOWN_CELLS = 12
 
 
-def as_json(comparison: Comparison) -> str:
-    """Write everything as one JSON object."""
-    return json.dumps(comparison.to_dict(), ensure_ascii=False, indent=2) + "\n"
+def as_json(comparison: Comparison, *, is_ascii: bool = False) -> str:
+    """Write everything as one JSON object; with ``is_ascii``, other characters are written as escapes."""
+    return json.dumps(comparison.to_dict(), ensure_ascii=is_ascii, indent=2) + "\n"
 
 
 def as_text(comparison: Comparison) -> str:
@@ -57,6 +57,11 @@ def schema_lines(schema: Schema) -> Iterator[str]:
         yield "The columns stand in another order."
 
 
+def cut_line(file: FileComparison) -> str:
+    """Say what is shown of a file whose differences are not all there."""
+    return f"Not all is shown: the first {len(file.differences)} differences, of each at most {MAX_CELLS} cells."
+
+
 def name_of(file: FileComparison) -> str:
     """Give the path of a file, both where they differ."""
     names = [name for name in (file.old_path, file.new_path) if name]
@@ -83,7 +88,7 @@ def _file_lines(file: FileComparison) -> Iterator[str]:
         yield f"  ! {problem.side} file{row}: {shown(problem.text)}"
     yield from (f"  {line}" for difference in file.differences for line in _difference_lines(difference))
     if file.is_cut:
-        yield f"  ... only the first {len(file.differences)} differences are shown."
+        yield f"  ... {cut_line(file)}"
 
 
 def _difference_lines(difference: Difference) -> Iterator[str]:
@@ -109,24 +114,37 @@ def _number(number: int | None) -> str:
 def as_csv(comparison: Comparison) -> str:
     """Write one row for each cell that differs, after a header.
 
-    A text that a spreadsheet would run as a formula gets an apostrophe before it, unless it is a number.
+    Columns that came, went or moved have rows of their own, so that a file that differs has at least one, and so has a
+    file of which not all is given (``cut``). A text that a spreadsheet would run as a formula gets an apostrophe before
+    it, unless it is a number.
     """
     written = io.StringIO()
     writer = csv.writer(written, lineterminator="\n")
     writer.writerow(_COLUMNS)
     for file in comparison.files:
-        if file.counts is None and file.status is not Status.IDENTICAL:
-            writer.writerow(map(harmless, (file.path, file.status, "", "", "", "", "", "")))
-        for difference in file.differences:
-            writer.writerows(_cell_rows(file, difference))
+        if file.status is not Status.IDENTICAL:
+            rows = list(_csv_rows(file)) or [(file.status.value, "", "", "", "", "", "")]
+            writer.writerows([harmless(text) for text in (file.path, *row)] for row in rows)
     return written.getvalue()
 
 
-def _cell_rows(file: FileComparison, difference: Difference) -> Iterator[list[str]]:
+def _csv_rows(file: FileComparison) -> Iterator[tuple[str, ...]]:
+    schema = file.schema or Schema()
+    yield from (("column added", "", "", "", name, "", "") for name in schema.added)
+    yield from (("column removed", "", "", "", name, "", "") for name in schema.removed)
+    if schema.is_reordered:
+        yield ("columns moved", "", "", "", "", "", "")
+    for difference in file.differences:
+        yield from _cell_rows(difference)
+    if file.is_cut:
+        yield ("cut", "", "", "", "", "", "")
+
+
+def _cell_rows(difference: Difference) -> Iterator[tuple[str, ...]]:
     rows = ("" if row is None else str(row) for row in (difference.old_row, difference.new_row))
-    head = [file.path, difference.status.value, " / ".join(difference.key), *rows]
+    head = (difference.status.value, " / ".join(difference.key), *rows)
     for cell in difference.cells:
-        yield [harmless(text) for text in (*head, cell.column, cell.old or "", cell.new or "")]
+        yield (*head, cell.column, cell.old or "", cell.new or "")
 
 
 def harmless(text: str) -> str:

@@ -9,10 +9,12 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import IO
 
-from app.compare import Options, Source, WrongUse, compare_places
+from app.compare import Comparison, Options, Source, WrongUse, compare_places
 from app.compare.records import TooLong
+from app.compare.text import as_json, shown
 from app.compare.update import new_lines
 from app.compare.writers import WRITERS
+from app.machine.terminal import clean
 
 _IDENTICAL, _DIFFERENT, _WRONG_USE = 0, 1, 2
 _UPDATE = "update"
@@ -48,11 +50,12 @@ def run(old: Path, new: Path, wish: Wish, complain: Callable[[str], None]) -> in
     try:
         return _IDENTICAL if _compare(old, new, wish) else _DIFFERENT
     except WrongUse as error:
-        complain(str(error))
+        # The message names columns, and those are what a file says.
+        complain(shown(str(error)))
     except TooLong as error:
         complain(f"Row {error.row} is longer than a row may be.")
     except OSError as error:
-        complain(f"{error.filename or 'A file'} cannot be read or written: {error.strerror}.")
+        complain(shown(f"{error.filename or 'A file'} cannot be read or written: {error.strerror}."))
     return _WRONG_USE
 
 
@@ -61,8 +64,15 @@ def _compare(old: Path, new: Path, wish: Wish) -> bool:
     if wish.form == _UPDATE:
         return _write_update(old, new, wish)
     comparison = compare_places(old, new, wish.options)
-    _write([WRITERS[wish.form](comparison).encode("utf-8", "replace")], wish.output)
+    is_shown = wish.output is None and sys.stdout.isatty()
+    text = _for_terminal(comparison, wish.form) if is_shown else WRITERS[wish.form](comparison)
+    _write([text.encode("utf-8", "replace")], wish.output)
     return comparison.is_identical
+
+
+def _for_terminal(comparison: Comparison, form: str) -> str:
+    """Write it so that nothing a file holds is obeyed. A file or a pipe gets every character of it, a terminal not."""
+    return clean(as_json(comparison, is_ascii=True) if form == "json" else WRITERS[form](comparison))
 
 
 def _refuse_overwriting(old: Path, new: Path, output: Path) -> None:

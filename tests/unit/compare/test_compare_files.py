@@ -107,6 +107,39 @@ def test_files_whose_names_differ_in_their_numbers_belong_together_if_wished() -
     assert Pair("a-1.csv", None) in paired(old, new)
 
 
+def test_cells_that_are_left_out_are_told() -> None:
+    for columns, is_cut in ((100, False), (101, True)):
+        header = ",".join(["id", *(f"c{number}" for number in range(columns))])
+        result = compared(f"{header}\n1{',a' * columns}\n", f"{header}\n1{',b' * columns}\n", key=("id",))
+        assert result.counts.changed_cells == columns
+        assert len(result.files[0].differences[0].cells) == 100
+        assert result.is_cut is is_cut
+        assert ("Not all is shown" in WRITERS["text"](result)) is is_cut
+        assert ("Not all is shown" in WRITERS["html"](result)) is is_cut
+        assert ("\na.csv,cut,,,,,,\n" in WRITERS["csv"](result)) is is_cut
+
+
+def test_csv_has_a_row_for_each_change_of_the_columns() -> None:
+    written = WRITERS["csv"](compared("id,a,b\n1,2,3\n", "b,id,=c\n3,1,4\n", key=("id",)))
+    assert written.splitlines()[1:] == [
+        "a.csv,column added,,,,'=c,,",
+        "a.csv,column removed,,,,a,,",
+        "a.csv,columns moved,,,,,,",
+    ]
+
+
+def test_csv_has_a_row_for_each_file_that_differs() -> None:
+    empty, header, rows = (Source("a.csv", content) for content in (b"", b"id,n\n", b"id,n\n1,a\n"))
+    for old, new, change in (
+        (None, empty, "added"),
+        (header, None, "removed"),
+        (rows, rows, ""),
+        (header, rows, "added"),
+    ):
+        written = WRITERS["csv"](Comparison((compare_files(old, new, Options()),)))
+        assert {line.split(",")[1] for line in written.splitlines()[1:]} == ({change} if change else set())
+
+
 NASTY = "id,n\n1,<script>alert(1)</script>\n2,=cmd()\n3,\x1b[2J\n4,-5\n"
 
 

@@ -1,12 +1,17 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
+from app.machine.comparing import Wish, run
+from app.machine.terminal import clean
 from app.server import cli
+from cli.terminal import clean as clean_by_maoctl
 
 
 @pytest.fixture
@@ -58,3 +63,50 @@ def test_an_update_is_written_as_the_lines_that_are_new(files: Path) -> None:
     assert Path("update.csv").read_bytes() == b"1,z\n"
     assert mao("a.csv", "a.csv", "--format", "update").exit_code == 0
     assert Path("update.csv").read_bytes() == b""
+
+
+NASTY = "\x1b]0;owned\x07\x1b[31mred\x1b[2J\x9b31m\u202eabc\x7f\b"
+
+
+def on_a_terminal(monkeypatch: pytest.MonkeyPatch, form: str) -> str:
+    """Give what a terminal gets."""
+    mine, theirs = os.openpty()
+    with os.fdopen(theirs, "w") as terminal, os.fdopen(mine, "rb", buffering=0) as screen:
+        monkeypatch.setattr(sys, "stdout", terminal)
+        wish = Wish(key="id", form=form, output=None, header="auto", delimiter=None, limit=10)
+        assert run(Path("a.csv"), Path("b.csv"), wish, pytest.fail) == 1
+        return screen.read(1 << 16).decode().replace("\r\n", "\n")
+
+
+@pytest.mark.parametrize("form", ["text", "json", "csv", "html"])
+def test_a_terminal_obeys_nothing_that_a_file_holds(files: Path, monkeypatch: pytest.MonkeyPatch, form: str) -> None:
+    (files / "b.csv").write_text(f"id,n\n1,{NASTY}\n2,y\n")
+    shown = on_a_terminal(monkeypatch, form)
+    assert "abc" in shown
+    assert [character for character in shown if not character.isprintable() and character != "\n"] == []
+
+
+def test_a_file_or_a_pipe_gets_every_character(files: Path) -> None:
+    (files / "b.csv").write_text(f"id,n\n1,{NASTY}\n2,y\n")
+    assert NASTY in mao("a.csv", "b.csv", "--key", "id", "--format", "csv").output
+    answer = json.loads(mao("a.csv", "b.csv", "--key", "id", "--format", "json").output)
+    assert answer["files"][0]["differences"][0]["cells"][0]["new"] == NASTY
+
+
+def test_json_on_a_terminal_is_the_same_json(files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (files / "b.csv").write_text("id,n\n1,\u202eZürich\n2,y\n")
+    piped = mao("a.csv", "b.csv", "--key", "id", "--format", "json").output
+    assert json.loads(on_a_terminal(monkeypatch, "json")) == json.loads(piped)
+
+
+def test_a_message_about_a_column_moves_no_cursor(files: Path) -> None:
+    (files / "a.csv").write_text("id,\x1b[2J\n1,x\n")
+    done = mao("a.csv", "a.csv", "--key", "nobody")
+    assert done.exit_code == 2
+    assert "\x1b" not in done.output
+
+
+def test_text_is_cleaned_as_maoctl_cleans_it() -> None:
+    every = "".join(map(chr, range(0x2100)))
+    for text in (every, NASTY, f"a{NASTY}b", "\x1b]8;;link\x1b\\text", "\x1b[1;31mred\x1b[0m"):
+        assert clean(text) == clean_by_maoctl(text)
