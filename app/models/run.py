@@ -149,7 +149,7 @@ class Run(Base):
         Index("ix_runs_defined_at_id", "defined_at", "id"),
         *(_searched(column) for column in ("tool", "owner", "submitter", "status")),
         *(_searched(column, is_optional=True) for column in ("job_id", "cause", "parent_id", "image_digest")),
-        *(_searched(column, is_optional=True) for column in ("input_commit", "output_commit")),
+        *(_searched(column, is_optional=True) for column in ("input_commit", "output_commit", "quarantine_state")),
         Index(
             "ix_runs_terms",
             text(TERMS_SQL),

@@ -53,6 +53,7 @@ _LEADERS = (
     "output_commit",
     "parent_id",
     "input_commit",
+    "quarantine_state",
     "image_digest",
     "job_id",
     "tool",
@@ -82,6 +83,7 @@ class RunFilter:
     image_digest: str | None = None
     input_commit: str | None = None
     output_commit: str | None = None
+    quarantine_state: str | None = None
     statuses: tuple[RunStatus, ...] = ()
     labels: dict[str, str] = field(default_factory=dict)
     words: tuple[str, ...] = ()

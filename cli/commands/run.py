@@ -37,6 +37,7 @@ COLUMNS = {
     "submissionTime": "SUBMITTED",
     "endTime": "ENDED",
 }
+QUARANTINE_STATES = ("held", "promoting", "promoted", "discarding", "discarded")
 EVENT_COLUMNS = {"time": "TIME", "fromStatus": "FROM", "toStatus": "TO", "actor": "ACTOR", "cause": "CAUSE"}
 
 
@@ -56,6 +57,7 @@ ATTEMPT_COLUMNS = {
     "run list --tool spike --status FAILED",
     "run list --since 7d --state FAILED --state IN_DOUBT --label team=archive",
     "run list --output-commit 9d97b71",
+    "run list --quarantine held",
     "run list --limit 1000 -o csv",
 )
 @click.option("--tool", help="Only runs of this tool.")
@@ -72,6 +74,11 @@ ATTEMPT_COLUMNS = {
 @digits_option("--input-commit", text="Only runs that found the data of this commit.")
 @digits_option(
     "--output-commit", "--commit", "output_commit", text="Only the run whose data this commit holds, or held once."
+)
+@click.option(
+    "--quarantine",
+    type=click.Choice(QUARANTINE_STATES),
+    help="Only runs whose files were kept out of the data; held ones await a decision.",
 )
 @limit_option
 def list_runs(

@@ -10,7 +10,7 @@ from app.api.pages import position
 from app.api.schemas import limits
 from app.api.schemas.base import PAGE_DEFAULT, PAGE_MOST, CamelSchema, Cursor, Instant, Whole, obeys
 from app.api.schemas.runs import STATUSES
-from app.models.run import Cause
+from app.models.run import Cause, QuarantineState
 from app.services.tool_rules import RULES
 
 WORD_LENGTH = 255
@@ -62,6 +62,10 @@ class RunSearch(CamelSchema):
     input_commit = _equal("Which commit of the data it found; 7 digits are enough.", "7648f03")
     output_commit = _equal(
         "Which commit holds its data, or held it before it was pushed; 7 digits are enough.", "9d97b71"
+    )
+    quarantine_state = fields.String(
+        validate=validate.OneOf([str(state) for state in QuarantineState]),
+        metadata={"description": "What became of its files that were kept out of the data; held waits for a decision."},
     )
     limit = Whole(
         load_default=PAGE_DEFAULT,

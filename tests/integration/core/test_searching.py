@@ -40,6 +40,7 @@ def a_run(draw: random.Random, number: int) -> dict[str, Any]:
         "image_digest": draw.choice([None, "sha256:1", "sha256:2"]),
         "input_commit": draw.choice([None, "aaa", "bbb"]),
         "output_commit": draw.choice([None, f"out-{number}"]),
+        "quarantine_state": draw.choice([None, None, "held", "discarded"]),
         # The clock was put back by an hour on the way, so that times and numbers do not agree.
         "defined_at": BEGIN + timedelta(minutes=draw.randrange(600)) - timedelta(hours=number // 200),
         "backend": "dummy",
@@ -117,6 +118,7 @@ def some_conditions(draw: random.Random, runs: list[Run], most: int) -> dict[str
     known: dict[str, Any] = {
         **{name: getattr(model, name) for name in ("tool", "owner", "submitter", "job_id", "cause", "parent_id")},
         **{name: getattr(model, name) for name in ("image_digest", "input_commit", "output_commit")},
+        "quarantine_state": model.quarantine_state,
         "states": draw.sample([str(status) for status in RunStatus], draw.randrange(1, 5)),
         "labels": {key: draw.choice("ab") for key in draw.sample(["team", "env"], draw.randrange(1, 3))},
         "text": draw.choice(["harv", "harvest", "nightly harp", "h", "clock", "HARVESTS", "50", "slash x"]),
@@ -130,7 +132,7 @@ def some_conditions(draw: random.Random, runs: list[Run], most: int) -> dict[str
 def test_random_searches_give_what_a_loop_over_all_runs_gives(service: RunService, runs: list[Run]) -> None:
     draw = random.Random(SEED)
     sizes = []
-    for _ in range(120):
+    for _ in range(150):
         wanted = some_conditions(draw, runs, most=4)
         found = all_pages(service, OWNER, wanted, draw.choice([25, 500]))
         assert found == expected(runs, wanted), wanted
@@ -141,7 +143,10 @@ def test_random_searches_give_what_a_loop_over_all_runs_gives(service: RunServic
 
 @pytest.mark.parametrize(
     "name",
-    ["tool", "owner", "submitter", "job_id", "parent_id", "cause", "image_digest", "input_commit", "output_commit"],
+    [
+        *("tool", "owner", "submitter", "job_id", "parent_id", "cause"),
+        *("image_digest", "input_commit", "output_commit", "quarantine_state"),
+    ],
 )
 def test_each_column_is_searched_alone(service: RunService, runs: list[Run], name: str) -> None:
     for value in sorted({getattr(run, name) for run in runs} - {None})[:10]:

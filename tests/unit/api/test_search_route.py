@@ -13,14 +13,14 @@ from .samples import NOON
 
 def test_every_condition_reaches_the_service(owner: FlaskClient, services: SimpleNamespace) -> None:
     equal = {"submitter": "ci", "owner": "me", "tool": "spike", "jobId": "nightly", "parentId": 7, "cause": "oom"}
-    made_with = {"imageDigest": "sha256:1", "inputCommit": "abc", "outputCommit": "def"}
+    made_with = {"imageDigest": "sha256:1", "inputCommit": "abc", "outputCommit": "def", "quarantineState": "held"}
     rest = {"states": ["FAILED", "SUCCEDED"], "labels": {"team": "a"}, "text": "harvest of"}
     when = {"definedFrom": "2024-02-29T12:00:00+02:00", "definedTo": "2024-03-01T00:00:00Z"}
     assert owner.post("/api/search/runs", json={**equal, **made_with, **rest, **when}).status_code == 200
     assert services.runs.calls[0][1][1:] == (
         {
             **{"submitter": "ci", "owner": "me", "tool": "spike", "job_id": "nightly", "parent_id": 7, "cause": "oom"},
-            **{"image_digest": "sha256:1", "input_commit": "abc", "output_commit": "def"},
+            **{"image_digest": "sha256:1", "input_commit": "abc", "output_commit": "def", "quarantine_state": "held"},
             **rest,
             "defined_from": datetime(2024, 2, 29, 10, tzinfo=UTC),
             "defined_to": datetime(2024, 3, 1, tzinfo=UTC),
@@ -51,6 +51,7 @@ def test_a_page_begins_behind_the_one_before(owner: FlaskClient, services: Simpl
         ({"states": "RUNNING"}, "states"),
         ({"states": ["x" * 41]}, "states"),
         ({"cause": "bad luck"}, "cause"),
+        ({"quarantineState": "lost"}, "quarantineState"),
         ({"tool": "t" * 256}, "tool"),
         ({"tool": 1}, "tool"),
         ({"text": "x" * 201}, "text"),

@@ -107,13 +107,13 @@ def test_list_searches_where_a_search_is_asked_for(maoctl: Run, server: StubServ
     which = ("--tool", "spike", "--owner", "me", "--job", "nightly", "--submitter", "ci", "--text", "harvest of")
     states = ("--state", "failed", "--state", "IN_DOUBT", "--status", "aborted")
     made = ("--image", "sha256:1234567", "--output-commit", "abcdef0", "--input-commit", "1234567")
-    more = ("--label", "team=a", "--until", "2026-11-22T00:00Z")
+    more = ("--quarantine", "held", "--label", "team=a", "--until", "2026-11-22T00:00Z")
     assert "oom" in maoctl("run", "list", *which, *states, *made, *more, "--limit", "5").out
     assert server.bodies("POST") == [
         {
             **{"tool": "spike", "owner": "me", "jobId": "nightly", "submitter": "ci", "text": "harvest of"},
             **{"states": ["FAILED", "IN_DOUBT", "ABORTED"], "imageDigest": "sha256:1234567"},
-            **{"inputCommit": "1234567", "outputCommit": "abcdef0"},
+            **{"inputCommit": "1234567", "outputCommit": "abcdef0", "quarantineState": "held"},
             **{"labels": {"team": "a"}, "definedTo": "2026-11-22T00:00:00+00:00", "limit": 5},
         }
     ]
