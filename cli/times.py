@@ -11,6 +11,7 @@ from cli.errors import WrongUse
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)")
 _LENGTH = re.compile(r"(\d+)([smhdw]?)")
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+_LONGEST_SECONDS = 100 * 366 * 86400
 LENGTH_RULE = "a number of seconds, or a number with s, m, h, d or w (90, 15m, 6h, 30d)"
 
 
@@ -44,7 +45,10 @@ def parse_length(text: str, option: str) -> int:
     match = _LENGTH.fullmatch(text)
     if match is None:
         raise WrongUse(f"'{text}' for {option} is not a length of time; it must be {LENGTH_RULE}.")
-    return int(match[1]) * _SECONDS[match[2]]
+    seconds = int(match[1]) * _SECONDS[match[2]]
+    if seconds > _LONGEST_SECONDS:
+        raise WrongUse(f"'{text}' for {option} is too long; a hundred years are the most.")
+    return seconds
 
 
 def parse_deadline(text: str, option: str) -> str:
@@ -60,6 +64,20 @@ def parse_deadline(text: str, option: str) -> str:
             f"'{text}' for {option} is neither an instant with a zone (2027-01-01T00:00Z) nor {LENGTH_RULE}."
         )
     return (now() + timedelta(seconds=parse_length(text, option))).replace(microsecond=0).isoformat()
+
+
+def parse_day(text: str, option: str) -> str:
+    """Read a day, or a length of time before now, given with ``option``, and give the day (in UTC) as 2026-01-31.
+
+    Raises:
+        WrongUse: the text is neither.
+    """
+    try:
+        return datetime.strptime(text, "%Y-%m-%d").date().isoformat()
+    except ValueError:
+        if not _LENGTH.fullmatch(text):
+            raise WrongUse(f"'{text}' for {option} is neither a day (2026-01-31) nor {LENGTH_RULE}.") from None
+    return parse_past(text, option)[:10]
 
 
 def parse_past(text: str, option: str) -> str:

@@ -11,6 +11,7 @@ from app.models.clone import Clone, CloneState
 from app.models.snapshot import Listed, Place, Snapshot
 from app.repositories.clones import CloneRepository
 from app.repositories.database import Database, Session
+from app.repositories.runs import RunRepository
 from app.repositories.snapshots import SnapshotFilter, SnapshotRepository
 from app.services.snapshot_references import Reference, missing, parse
 
@@ -32,10 +33,12 @@ class SnapshotService:
         ``wanted`` may hold the days ``since`` and ``until``, both included, and the number of a ``run``.
 
         Raises:
-            NotFound: this node has no such clone.
+            NotFound: this node has no such clone, or nothing in it is from that run.
         """
         with self._database.transaction() as session:
-            _clone(session, name)
+            clone = _clone(session, name)
+            if (run_id := wanted.get("run")) is not None:
+                _require_run(session, clone, run_id)
             return SnapshotRepository(session).list(name, SnapshotFilter(**wanted), after=after, limit=limit)
 
     def is_complete(self, name: str) -> bool:
@@ -79,6 +82,18 @@ def _clone(session: Session, name: str) -> Clone:
             f"This node has no clone '{name}', so it does not know its snapshots.", hint=nearest(name, known) or cure
         )
     return clone
+
+
+def _require_run(session: Session, clone: Clone, run_id: int) -> None:
+    """Make sure that a run has brought something, or may still show to have."""
+    if SnapshotRepository(session).of_run(clone.name, run_id) is not None:
+        return
+    RunRepository(session).get(run_id)
+    if _is_complete(clone):
+        raise NotFound(
+            f"Run {run_id} has brought no snapshot to '{clone.name}'.",
+            hint=f"Only what a run has committed there is one. `maoctl run get {run_id}` says what became of it.",
+        )
 
 
 def _is_complete(clone: Clone) -> bool:
