@@ -2,10 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from werkzeug.routing import IntegerConverter
+
+from app.errors import NotFound
+
+_LARGEST = 2**63 - 1
+"""What a 64-bit column can hold."""
 
 
 class RowConverter(IntegerConverter):
-    """The number of a row: ASCII digits, and never more than a 64-bit column can hold."""
+    """The number of a row: ASCII digits. One that no row can have is refused by ``require_possible``."""
 
-    regex = "[1-9][0-9]{0,17}"
+    regex = "0|[1-9][0-9]{0,99}"
+
+
+def require_possible(values: Mapping[str, Any]) -> None:
+    """Refuse the number of a run that is larger than any, in the words of any other that is unknown.
+
+    ``values`` are those of the address. The router cannot do it: it would answer that there is no such address.
+
+    Raises:
+        NotFound: there is no such run.
+    """
+    run_id = values.get("run_id")
+    if isinstance(run_id, int) and not 0 < run_id <= _LARGEST:
+        raise NotFound(f"There is no run {run_id}.", hint="List the runs with: maoctl run list")

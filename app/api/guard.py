@@ -10,6 +10,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 
 from app import log
 from app.api import auditing
+from app.api.converters import require_possible
 from app.api.inputs import WatchInputs
 from app.api.uploads import most_bytes
 from app.errors import Invalid, NotFound
@@ -42,6 +43,7 @@ def _refuse_what_nobody_declared() -> None:
         raise RequestEntityTooLarge(f"The body has {request.content_length} bytes; {limit} are allowed.")
     if "\0" in request.path:
         raise NotFound("Nothing has a name with NUL in it.")
+    require_possible(request.view_args or {})
     for name, values in request.args.lists():
         if not getattr(view, "takes_query", False):
             raise Invalid("This call takes no arguments.", fields={name: ["Unknown field."]})

@@ -174,3 +174,14 @@ def test_a_report_is_shown_as_it_was_stored(owner: FlaskClient) -> None:
 def test_events_say_when_from_what_to_what_by_whom_and_why(owner: FlaskClient) -> None:
     (event,) = owner.get("/api/runs/1/events").get_json()["items"]
     assert list(event) == ["time", "fromStatus", "toStatus", "actor", "cause"]
+
+
+@pytest.mark.parametrize("number", ["0", "9223372036854775808", "999999999999999999999"])
+def test_a_number_that_no_run_can_have_is_unknown_like_any_other(owner: FlaskClient, number: str) -> None:
+    rules = [rule for rule in owner.application.url_map.iter_rules() if "<row:" in rule.rule]
+    assert {rule.rule.partition("<row:")[2].partition(">")[0] for rule in rules} == {"run_id"}
+    for rule in rules:
+        (method,) = (rule.methods or set()) - {"HEAD", "OPTIONS"}
+        path = rule.rule.replace("<row:run_id>", number).replace("<file_id>", "a.txt")
+        answer = owner.open(path, method=method)
+        assert (answer.status_code, answer.get_json()["message"]) == (404, f"There is no run {number}.")
