@@ -234,6 +234,22 @@ class Repository:
         with self._staged() as environment:
             return self.run("write-tree", environment=environment).text
 
+    def has_ignored(self) -> bool:
+        """Tell whether the work tree holds files that git ignores; of as many as there may be, the first is enough.
+
+        Raises:
+            BackendFailed: see ``check_tree``.
+        """
+        self.check_tree()
+        place = (f"--git-dir={self.places.git_dir}", f"--work-tree={self.places.tree}")
+        wanted = ("--others", "--ignored", "--exclude-standard", "--directory", "--no-empty-directory", "-z")
+        with self.git.opened((*place, "ls-files", *wanted), Conditions(descriptors=self._descriptors)) as stream:
+            if stream.until(b"\0") is not None:
+                return True
+            if not stream.ends_well():
+                raise BackendFailed(f"The work tree of '{self.places.name}' cannot be read.", cause="data_unavailable")
+        return False
+
     def restore(self, tree: str) -> None:
         """Make the work tree exactly ``tree``: new files go, changed and deleted ones come back, ignored ones stay."""
         with self._staged() as environment:

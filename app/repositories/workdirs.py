@@ -192,6 +192,11 @@ class Workdirs(PublishingClones):
         with self._held(name) as repository:
             return repository.require().tree_now()
 
+    def has_ignored(self, name: str) -> bool:
+        """Tell whether the work tree holds files that git ignores, which no tree and no commit has."""
+        with self._held(name) as repository:
+            return repository.require().has_ignored()
+
     def tree_of(self, name: str, commit: str) -> str:
         """Give git's id of what a commit of the clone holds; that of no files at all for an empty text."""
         with self._held(name) as repository:

@@ -55,13 +55,20 @@ def conditions_at_end(run: Run, judgement: Judgement | None) -> dict[str, Any]:
 
 
 def _input(context: AgentContext, run: Run, found: Mapping[str, Any]) -> dict[str, Any]:
-    """Give git's id of what the input commit holds, and whether the tool found other files than these."""
+    """Give git's id of what the input commit holds, and whether the tool found other files than these.
+
+    Files that git ignores are in no tree. A replay begins without them.
+    """
     replay = plan_of(run)
     clone = replay.clone if replay is not None else run.clone
     if not clone:
-        return {"inputTree": None, "isInputUncommitted": None}
+        return {"inputTree": None, "isInputUncommitted": None, "hasIgnoredFiles": None}
     tree = context.workdirs.tree_of(clone, found.get("input_commit") or "")
-    return {"inputTree": tree, "isInputUncommitted": found.get("baseline_tree") != tree}
+    return {
+        "inputTree": tree,
+        "isInputUncommitted": found.get("baseline_tree") != tree,
+        "hasIgnoredFiles": replay is None and context.workdirs.has_ignored(clone),
+    }
 
 
 def _command(request: RunRequest) -> list[str]:

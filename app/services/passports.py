@@ -118,6 +118,7 @@ def _input(run: Run) -> Passport:
         "commit_tree": _noted(run, "inputTree"),
         "tree": run.baseline_tree,
         "is_uncommitted": _noted(run, "isInputUncommitted"),
+        "has_ignored_files": _noted(run, "hasIgnoredFiles"),
     }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from app.errors import NotFound, WrongState
@@ -10,6 +10,7 @@ from app.models.run import FINAL, QuarantineState, Run, RunStatus
 from app.models.token import Identity, Permission
 from app.repositories.database import Database
 from app.repositories.registry import Registry
+from app.repositories.run_commits import Maker, makers
 from app.repositories.runs import RunRepository
 from app.services.questions import QuestionService
 from app.services.replay_plans import plan_of
@@ -47,7 +48,14 @@ class VerificationService:
             "key": list(self._key_of(run)),
         }
         found = self._questions.ask("verify", asked, is_fleeting=True)
+        found = {**found, "changed": self._with_makers(run.clone or "", found["changed"])}
         return {"run_id": run.id, "replay_id": replay.id if replay else None, **found, **_verdict(run, replay, found)}
+
+    def _with_makers(self, clone: str, changed: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        """Tell of each change whether a run of this node is on record with its commit; else it says that by itself."""
+        with self._database.transaction() as session:
+            known = makers(session, clone, {change["commit"] for change in changed if change["commit"]})
+        return [{**change, **_made_by(known.get(change["commit"]))} for change in changed]
 
     def _key_of(self, run: Run) -> Sequence[str]:
         """Give the columns by which rows of the run's data are told apart; none are known where no entry names them."""
@@ -84,6 +92,10 @@ def _written_tree(run: Run) -> str:
     return run.output_tree or (f"{run.output_commit}^{{tree}}" if run.output_commit else "")
 
 
+def _made_by(maker: Maker | None) -> dict[str, Any]:
+    return {"run": str(maker.run_id), "is_recorded": True} if maker else {"is_recorded": False}
+
+
 def _verdict(run: Run, replay: Run | None, found: dict[str, Any]) -> dict[str, Any]:
     wrong = [*found["changed"], *found["damaged"], *(found["replayed"] or [])]
     is_compared = bool(found["written"]) or found["replayed"] is not None
@@ -99,6 +111,8 @@ def _summary(run: Run, replay: Run | None, found: dict[str, Any]) -> str:
     if found["replayed"]:
         other = _named([change["path"] for change in found["replayed"]])
         parts.append(f"replay {replay.id if replay else ''} made {other} differently")
+        if (run.conditions or {}).get("hasIgnoredFiles"):
+            parts.append("the tool found files that git ignores, which a replay does not get")
     if parts:
         return f"Run {run.id}: {'; '.join(parts)}."
     if not found["written"]:

@@ -86,8 +86,9 @@ def _lines(answer: Json) -> Iterator[str]:
 def _by(change: Json) -> str:
     if change["isUncommitted"] or not change["commit"]:
         return "in the data directory, not committed"
-    run = f", run {change['run']} of node {change['node']}" if change["run"] else ", which names no run"
-    return f"by commit {change['commit'][:12]}{run}"
+    named = f"run {change['run']} of node {change['node']}" if change["run"] else "no run"
+    by = f", {named}" if change["isRecorded"] else f", which names {named}"
+    return f"by commit {change['commit'][:12]}{by}"
 
 
 def _rows(files: list[Json]) -> Iterator[str]:

@@ -86,7 +86,12 @@ class InputPart(CamelSchema):
     commit_tree = fields.String(allow_none=True, metadata={"description": "Git's id of what the commit holds."})
     tree = fields.String(allow_none=True, metadata={"description": "Git's id of what the tool found."})
     is_uncommitted = fields.Boolean(
-        allow_none=True, metadata={"description": "The tool found other files than those of the commit."}
+        allow_none=True,
+        metadata={"description": "The tool found other files than those of the commit; those that git ignores aside."},
+    )
+    has_ignored_files = fields.Boolean(
+        allow_none=True,
+        metadata={"description": "The tool found files that git ignores; a replay begins without them."},
     )
 
 

@@ -31,6 +31,9 @@ class TamperingSchema(CamelSchema):
     commit = fields.String(metadata={"description": "The newest commit that changed it; empty: none."})
     run = fields.String(metadata={"description": "The run that this commit names; empty: none."})
     node = fields.String(metadata={"description": "The node that this commit names; empty: none."})
+    is_recorded = fields.Boolean(
+        metadata={"description": "A run of this node is on record with the commit; else anybody may have named it."}
+    )
 
 
 class DifferenceSchema(ma.Schema):

@@ -110,7 +110,8 @@ class Verifications(Recorder):
         self.note("verify", identity, run_id, replay_id)
         if self.is_at_work:
             raise StillWorking("The agent is at work on the answer.")
-        changed = {"path": "a.csv", "is_missing": False, "is_uncommitted": True, "commit": "", "run": "", "node": ""}
+        by = {"commit": "", "run": "", "node": "", "is_recorded": False}
+        changed = {"path": "a.csv", "is_missing": False, "is_uncommitted": True, **by}
         return {
             "run_id": run_id,
             "replay_id": replay_id,
@@ -132,8 +133,8 @@ class RunChanges(Recorder):
         if method not in ("start", "refresh", "resolve", "promote", "discard"):
             raise AttributeError(method)
 
-        def change(identity: Identity, run_id: int, *arguments: Any) -> Run:
-            self.note(method, identity, run_id, *arguments)
+        def change(identity: Identity, run_id: int, *arguments: Any, **wishes: bool) -> Run:
+            self.note(method, identity, run_id, *arguments, **wishes)
             if run_id == 2:
                 raise WrongState("Run 2 is over.")
             return a_run(run_id)

@@ -20,6 +20,7 @@ def test_a_replay_takes_no_parameters(owner: FlaskClient, services: SimpleNamesp
 
 
 def test_a_verification_names_what_changed(owner: FlaskClient, services: SimpleNamespace) -> None:
+    by = {"commit": "", "run": "", "node": "", "isRecorded": False}
     answer = owner.get("/api/runs/1/verification?replay=2")
     assert answer.status_code == 200
     assert services.verifications.calls[0][1][1:] == (1, 2)
@@ -29,7 +30,7 @@ def test_a_verification_names_what_changed(owner: FlaskClient, services: SimpleN
         "isIdentical": False,
         "summary": "a.csv changed since.",
         "written": 2,
-        "changed": [{"path": "a.csv", "isMissing": False, "isUncommitted": True, "commit": "", "run": "", "node": ""}],
+        "changed": [{"path": "a.csv", "isMissing": False, "isUncommitted": True, **by}],
         "damaged": [],
         "tooLarge": [],
         "replayed": None,
