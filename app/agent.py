@@ -46,6 +46,7 @@ INSTALLATIONS = "mao.installations"
 LOCKS = "mao.locks"
 DECISIONS = "mao.decisions"
 PLANS = "mao.plans"
+INDEX = "mao.index"
 QUESTIONS = "mao.questions"
 _WAKE_SECONDS = 1.0
 _CLOCK_DEAD_SECONDS = 60.0
@@ -105,7 +106,7 @@ def _lead(parts: AgentParts, office: Office, stop: threading.Event) -> None:
     cleaner = Cleaner(context, parts.retention)
     clock.add(Tick("mao.retention", 3600.0, cleaner.remove_expired, first_after_seconds=300.0))
     clock.add(Tick("mao.gc", 86_400.0, cleaner.collect_garbage, first_after_seconds=600.0))
-    clock.add(Tick("mao.index", 5.0, lambda: index_pushed(context, parts.index)))
+    clock.add(Tick(INDEX, 5.0, lambda: index_pushed(context, parts.index)))
     life = Life(context)
     clock.add(Tick("mao.life", 3.0, lambda: life.show(clock.describe())))
     clock.add(Tick("mao.backends", 3.0, life.look))
@@ -172,6 +173,8 @@ def _serve(dispatcher: Dispatcher, keeper: LockKeeper, clock: Clock, office: Off
             clock.do_now(LOCKS)
         if told.has_jobs:
             clock.look_again()
+        if told.has_good_runs:
+            clock.do_now(INDEX)
         if told.has_clones:
             clock.do_now(CLONES)
             clock.do_now(DECISIONS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from http import HTTPStatus
 from itertools import islice
 
 from cli.client import Json
@@ -57,9 +58,7 @@ def refuse(what: str, choices: list[str]) -> str:
     Raises:
         WrongUse: always; it lists what there is.
     """
-    told = ", ".join(choices[:MOST_TOLD])
-    rest = f" and {len(choices) - MOST_TOLD} more" if len(choices) > MOST_TOLD else ""
-    raise WrongUse(f"--{what} is missing, and nobody can be asked here.", hint=f"It is one of: {told}{rest}.")
+    raise WrongUse(f"--{what} is missing, and nobody can be asked here.", hint=f"It is one of: {_told(choices)}.")
 
 
 def find_snapshot(server: Server, wanted: Wanted, pick: Pick) -> Found:
@@ -82,15 +81,39 @@ def _day(server: Server, hub: str, wanted: Wanted, pick: Pick) -> tuple[str, lis
     if wanted.date not in (None, LATEST):
         days = [str(wanted.date)]
     else:
-        newest_first = [str(item.get("date")) for item in server.each_date(hub)][::-1]
+        newest_first = _newest_first(server, hub)
         days = newest_first if wanted.date else [pick("date", _some(newest_first, f"Hub '{hub}' has no day."))]
     for date in islice(days, MOST_DAYS):
-        entries = _matching(list(server.each_snapshot(hub, date)), wanted.operator, wanted.dataset)
+        entries = _matching(_entries(server, hub, date), wanted.operator, wanted.dataset)
         if entries:
             return date, entries
     whose = " and ".join(f"{name} '{value}'" for name, value in _named(wanted))
     when = f"on {days[0]}" if len(days) == 1 else f"on its {min(len(days), MOST_DAYS)} newest days"
     raise Refused(f"Hub '{hub}' has no snapshot of {whose or 'anybody'} {when}.", hint=_others(server, hub, days[0]))
+
+
+def _newest_first(server: Server, hub: str) -> list[str]:
+    return [str(item.get("date")) for item in server.each_date(hub)][::-1]
+
+
+def _entries(server: Server, hub: str, date: str) -> list[Json]:
+    """Give what there is of a day.
+
+    Raises:
+        Refused: nothing; the newest days of which there is something are named.
+    """
+    try:
+        return list(server.each_snapshot(hub, date))
+    except Refused as error:
+        if error.status != HTTPStatus.NOT_FOUND:
+            raise
+        told = _told(_newest_first(server, hub))
+        raise Refused(error.message, status=error.status, hint=f"It has some of: {told}.") from None
+
+
+def _told(choices: list[str]) -> str:
+    rest = f" and {len(choices) - MOST_TOLD} more" if len(choices) > MOST_TOLD else ""
+    return ", ".join(choices[:MOST_TOLD]) + rest
 
 
 def _named(wanted: Wanted) -> Iterable[tuple[str, str]]:

@@ -20,6 +20,7 @@ _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _NAME_LENGTH = 63
 _OPERATOR_LENGTH = 20
 _MOST_NAMES_FOR_A_HINT = 2000
+_COMING = "What a run has just pushed is there within seconds."
 
 
 class IndexService:
@@ -46,7 +47,7 @@ class IndexService:
         found = self._index.dates(hub, after, limit)
         if not found and not after:
             known = self._index.hubs(limit=_MOST_NAMES_FOR_A_HINT)
-            raise NotFound(f"The index has no hub '{hub}'.", hint=nearest(hub, known))
+            raise NotFound(f"The index has no hub '{hub}'.", hint=nearest(hub, known) or _COMING)
         return found
 
     def snapshots(self, hub: str, date: str, *, after: str = "", limit: int = 100) -> Sequence[IndexEntry]:
@@ -60,7 +61,9 @@ class IndexService:
         """
         found = self._index.snapshots(hub, date, after, limit)
         if not found and not after:
-            raise NotFound(f"The index has no snapshot of hub '{hub}' on {date}.", hint="Ask for the days of the hub.")
+            raise NotFound(
+                f"The index has no snapshot of hub '{hub}' on {date}.", hint=f"Ask for the days of the hub. {_COMING}"
+            )
         return found
 
     def retrieve(self, hub: str, date: str, operator: str, dataset: str, name: str | None = None) -> Clone:

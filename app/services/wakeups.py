@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from app.models.run import RunStatus
 from app.repositories.clones import CLONE_CHANNEL
 from app.repositories.installations import INSTALLATION_CHANNEL
 from app.repositories.jobs import JOB_CHANNEL
@@ -23,6 +24,11 @@ class Wakeup:
     has_clones: bool = False
     has_installations: bool = False
     has_questions: bool = False
+
+    @property
+    def has_good_runs(self) -> bool:
+        """Tell whether runs have succeeded, which may have pushed what the index is to have."""
+        return any(payload.endswith(f":{RunStatus.SUCCEEDED}") for payload in self.runs)
 
     @property
     def is_empty(self) -> bool:

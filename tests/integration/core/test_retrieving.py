@@ -77,6 +77,7 @@ def test_what_was_put_is_found_by_hub_day_and_operator(somebody: FlaskClient, in
     ("address", "status", "told"),
     [
         ("/api/index/helmhup/dates", 404, "Did you mean 'helmhub'?"),
+        ("/api/index/museums/dates", 404, "What a run has just pushed is there within seconds."),
         ("/api/index/helmhub/2026-03-09/operators", 404, "2026-03-09"),
         ("/api/index/helmhub/yesterday/operators", 422, "is not a date"),
         ("/api/index/HELM/dates", 422, "is not a name"),

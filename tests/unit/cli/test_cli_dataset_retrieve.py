@@ -64,6 +64,18 @@ def test_the_latest_day_is_the_newest_that_has_what_is_wanted(maoctl: Run, serve
     assert "panos/images" in result.err
 
 
+def test_a_day_that_has_nothing_is_answered_with_the_newest_days_that_have(maoctl: Run, server: StubServer) -> None:
+    nothing = Reply(404, {"message": "The index has no snapshot of hub 'hub-b' on 2026-02-28.", "hint": "Ask."})
+    server.on("GET", f"{INDEX}/hub-b/2026-02-28/operators", nothing)
+    days = [{"date": f"2026-01-{day:02}"} for day in range(1, 25)]
+    server.on("GET", f"{INDEX}/hub-b/dates", Reply(values=a_page(*days)))
+    result = maoctl("dataset", "retrieve", "--hub", "hub-b", "--date", "2026-02-28")
+    assert result.exit == Exit.REFUSED
+    assert "The index has no snapshot of hub 'hub-b' on 2026-02-28." in result.err
+    assert "It has some of: 2026-01-24, 2026-01-23," in result.err
+    assert "2026-01-05 and 4 more." in result.err
+
+
 @pytest.mark.parametrize(
     ("given", "missing", "told"),
     [
