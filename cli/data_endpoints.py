@@ -51,9 +51,13 @@ class DataEndpoints:
 
     # Files that were kept out of the data.
 
-    def decide(self, run_id: int, decision: str) -> Json:
-        """Ask that what is kept of a run be part of the data, or removed: ``decision`` is promote or discard."""
-        return self._client.send("POST", f"/api/runs/{run_id}/{decision}").json
+    def promote(self, run_id: int, body: Json) -> Json:
+        """Ask that what is kept of a run be part of the data; ``body`` may hold force."""
+        return self._client.send("POST", f"/api/runs/{run_id}/promote", body=body).json
+
+    def discard(self, run_id: int) -> Json:
+        """Ask that what is kept of a run be removed."""
+        return self._client.send("POST", f"/api/runs/{run_id}/discard").json
 
     def compare(self, name: str, query: Json) -> Answer:
         """Ask what differs between two snapshots; the agent may be at work on the answer (202).

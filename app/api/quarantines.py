@@ -7,6 +7,7 @@ from typing import Any
 from app.api.blueprint import Blueprint
 from app.api.context import identity, services
 from app.api.schemas.base import NoBody
+from app.api.schemas.quarantines import Promotion
 from app.api.schemas.runs import RunSchema
 from app.api.security import Changes, requires
 from app.models.token import Permission
@@ -16,17 +17,17 @@ blueprint = Blueprint("quarantines", __name__, url_prefix="/api/runs", descripti
 
 @blueprint.route("/<row:run_id>/promote", methods=["POST"])
 @requires(Permission.DATASET_WRITE, changes=Changes.POSTGRES)
-@blueprint.arguments(NoBody, required=False)
+@blueprint.arguments(Promotion, required=False)
 @blueprint.response(202, RunSchema)
 @blueprint.alt_response(404, "NOT_FOUND")
 @blueprint.alt_response(409, "CONFLICT")
-def promote_run(_: dict[str, Any], run_id: int) -> Any:
+def promote_run(values: dict[str, Any], run_id: int) -> Any:
     """Make the files that are kept of a run part of the data set.
 
     The agent does it: `quarantineState` is `promoting` until it is `promoted`, or `held` again with the reason in
-    `quarantineMessage`.
+    `quarantineMessage`. Those of a run that has not succeeded may be half written: without `force` they are refused.
     """
-    return services().quarantines.promote(identity(), run_id)
+    return services().quarantines.promote(identity(), run_id, is_forced=values["is_forced"])
 
 
 @blueprint.route("/<row:run_id>/discard", methods=["POST"])

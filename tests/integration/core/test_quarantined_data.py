@@ -32,9 +32,9 @@ def spike(site: Site) -> Run:
     return run
 
 
-def decide(site: Site, owner: Identity, run: Run, decision: str) -> Run:
+def decide(site: Site, owner: Identity, run: Run, decision: str, **wishes: bool) -> Run:
     """Decide about a run, and let the agent do what was decided."""
-    getattr(QuarantineService(site.world.database), decision)(owner, run.id)
+    getattr(QuarantineService(site.world.database), decision)(owner, run.id, **wishes)
     work_on_decisions(site.context)
     return site.row(run.id)
 
@@ -64,6 +64,18 @@ def test_the_files_of_a_failed_run_are_held_too(site: Site) -> None:
     run = site.run()
     assert (run.status, run.quarantine_state) == ("FAILED", "held")
     assert git("rev-parse", f"quarantine/{run.id}", cwd=site.tree) == run.quarantine_commit
+
+
+def test_the_files_of_a_failed_run_become_data_only_by_force(site: Site, owner: Identity) -> None:
+    site.backend.exit_code = 3
+    run = site.run()
+    with pytest.raises(WrongState, match=f"Run {run.id} is FAILED: its files may be half written") as refused:
+        decide(site, owner, run, "promote")
+    assert f"maoctl dataset promote {run.id} --force" in (refused.value.hint or "")
+    assert site.row(run.id).quarantine_state == "held"
+    assert decide(site, owner, run, "promote", is_forced=True).quarantine_state == "promoted"
+    with pytest.raises(WrongState, match="they are promoted"):
+        decide(site, owner, run, "promote")
 
 
 @pytest.mark.parametrize("on_spike", ["quarantine", pytest.param("fail", marks=pytest.mark.long)])

@@ -56,6 +56,22 @@ def test_files_that_are_kept_of_a_run_are_decided_upon(
     assert owner.post(f"/api/runs/2/{decision}").status_code == 409
 
 
+@pytest.mark.parametrize(("body", "is_forced"), [(None, False), ({}, False), ({"force": True}, True)])
+def test_a_promotion_is_forced_only_when_it_says_so(
+    owner: FlaskClient, services: SimpleNamespace, body: dict[str, bool] | None, is_forced: bool
+) -> None:
+    assert owner.post("/api/runs/1/promote", json=body).status_code == 202
+    assert services.quarantines.calls[0][2] == {"is_forced": is_forced}
+
+
+@pytest.mark.parametrize("body", [{"force": "true"}, {"force": 1}, {"isForced": True}])
+def test_what_forces_a_promotion_is_a_plain_yes(
+    owner: FlaskClient, services: SimpleNamespace, body: dict[str, object]
+) -> None:
+    assert owner.post("/api/runs/1/promote", json=body).status_code == 422
+    assert services.quarantines.calls == []
+
+
 def test_a_run_is_submitted_again_with_what_is_to_be_otherwise(owner: FlaskClient, services: SimpleNamespace) -> None:
     body = {"parameters": {"timeoutSeconds": 5, "publish": "none"}, "description": "again"}
     answer = owner.post("/api/runs/1/resubmit", json=body)

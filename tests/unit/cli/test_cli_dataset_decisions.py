@@ -27,6 +27,14 @@ def test_a_refused_promotion_says_why(maoctl: Run, server: StubServer) -> None:
     assert (result.exit, result.out, result.err) == (Exit.REFUSED, "", "maoctl: 'a.csv' changed since.\n")
 
 
+def test_the_files_of_a_run_that_failed_are_data_only_by_force(maoctl: Run, server: StubServer) -> None:
+    refusal = {"message": "Run 12 is FAILED: its files may be half written.", "hint": "Use --force."}
+    server.on("POST", "/api/runs/12/promote", Reply(409, refusal), Reply(202, a_run("FAILED", quarantineState="held")))
+    assert maoctl("dataset", "promote", "12").exit == Exit.REFUSED
+    maoctl("dataset", "promote", "12", "--force")
+    assert server.bodies("POST") == [{}, {"force": True}]
+
+
 def test_discard_waits_until_the_files_are_gone(maoctl: Run, server: StubServer) -> None:
     _prepare(server, "discard", quarantineState="discarded")
     assert maoctl("dataset", "discard", "12", "-o", "json").json["quarantineState"] == "discarded"
