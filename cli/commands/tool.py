@@ -91,6 +91,8 @@ def add(session: Session, replace: bool, metrics: str | None, **values: Any) -> 
     else:
         stored, done = _new(session, entry), "registered"
     session.printer.message(f"Tool '{entry['name']}' is {done}.", stored)
+    if origin["url"]:
+        session.note(f"To use its code: maoctl tool install {entry['name']}")
 
 
 def _new(session: Session, entry: Json) -> Json:

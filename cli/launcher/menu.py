@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import click
 
 from cli.endpoints import Server
-from cli.launcher import run_steps, steps
+from cli.launcher import run_steps, schedule_steps, steps
 from cli.prompts import Choice, StepLeft, pick
 from cli.terminal import clean
 
@@ -23,7 +23,7 @@ MENU: dict[str, tuple[str, Step]] = {
     "run": ("Run a tool", steps.run),
     "retrieve": ("Retrieve what was published on a day", steps.retrieve),
     "compare": ("Compare two snapshots of a data set", steps.compare),
-    "schedule": ("Run a tool again and again", steps.schedule),
+    "schedule": ("Run a tool again and again", schedule_steps.schedule),
     "runs": ("Look at runs: list them, follow the output, read the report, stop one", run_steps.look),
 }
 QUIT = "quit"

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Sequence
 
 import click
 
-from cli.bodies import SCHEDULE_WORDS
 from cli.client import Json
 from cli.definition_commands import known_commands
 from cli.endpoints import Server
@@ -34,7 +33,7 @@ def register(server: Server) -> list[str]:
 def _by_link() -> list[str]:
     link = ask_needed("Git link of the tool")
     author = ask("Author, or nothing")
-    image = ask("Image, or nothing for a tool that runs as a process")
+    image = ask("Image, or nothing: then it runs as a process, which the node must allow (allow_process_backend)")
     named = [*([f"--author={author}"] if author else []), *([f"--image={image}"] if image else [])]
     return ["tool", "add", f"--git={link}", *named, *_options()]
 
@@ -98,17 +97,6 @@ def compare(server: Server) -> list[str]:
     place = next(number for number, choice in enumerate(choices) if choice.value == new)
     old = choose("The older one?", choices[place + 1 :] or choices[:place])
     return ["dataset", "compare", name, old, new]
-
-
-def schedule(server: Server) -> list[str]:
-    """Ask which tool to run when."""
-    name = which_tool(server)
-    words = [*(Choice(word, word) for word in SCHEDULE_WORDS), Choice("other", "at other times")]
-    when = choose("How often?", words)
-    if when == "other":
-        return ["tool", "schedule", name, ask_needed("Five fields of a crontab line, or an instant with a zone")]
-    at, zone = ask("Time of day", "00:00"), ask("Time zone", "UTC")
-    return ["tool", "schedule", name, when, f"--at={at}", f"--zone={zone}"]
 
 
 def which_tool(server: Server) -> str:

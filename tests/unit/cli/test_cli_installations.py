@@ -154,6 +154,7 @@ def test_add_by_git_address_fills_the_entry_from_the_definition(maoctl: Run, ser
     server.on("POST", "/api/tools", Reply(201, TOOL))
     result = maoctl("tool", "add", "--git", url, "--author", "Ada", "--hub", "web")
     assert (result.exit, result.out) == (Exit.DONE, "Tool 'visitors' is registered.\n")
+    assert result.err.splitlines()[1:] == ["To use its code: maoctl tool install visitors"]
     expected = {"name": "visitors", "author": "Ada", "image": "", "data_repo": "https://git.test/data.git"}
     expected |= {"code_repo": url, "artefact": "", "description": "Counts.", "hub": "web"}
     assert server.bodies("POST") == [expected]

@@ -18,7 +18,7 @@ from cli.launcher.menu import MENU
 from cli.main import root
 from cli.session import Session
 from tests.unit.cli.conftest import Reply, Result, Run, StubServer, Terminal
-from tests.unit.cli.samples import TOOL, a_clone, a_page, a_run
+from tests.unit.cli.samples import JOB, TOOL, a_clone, a_page, a_run
 
 INDEX = "/api/index"
 FIELDS = "register\nfields\nprobe\nAda L.\nprobe:1\n\n\n\n"
@@ -37,6 +37,9 @@ def answers(server: StubServer) -> None:
     count = {"name": "count", "usage": "count YEAR NUMBER", "description": "", "arguments": arguments}
     known = {"name": "zeta", "commands": [count, {"name": "show", "usage": "show", "description": "", "arguments": []}]}
     server.on("GET", "/api/tools/zeta/help", Reply(values=known))
+    server.on("GET", "/api/jobs/spike", Reply(404, {"message": "There is no job 'spike'."}))
+    weekly = {**JOB, "id": "zeta", "tool": "zeta", "schedule": "5 3 * * 0", "zone": "Europe/Zurich"}
+    server.on("GET", "/api/jobs/zeta", Reply(values=weekly))
     runs = (a_run("RUNNING", id=31), a_run("SUCCEEDED", id=30), a_run("FAILED", id=3))
     server.on("GET", "/api/runs", Reply(values=a_page(*runs)))
     server.on("GET", f"{INDEX}/hubs", Reply(values=a_page({"hub": "hub-a"})))
@@ -93,6 +96,9 @@ WAYS = {
     "schedule\nspike\ndaily\n03:30\nEurope/Zurich\n": "tool schedule spike daily --at=03:30 --zone=Europe/Zurich",
     "schedule\nspike\nweekly\n\n\n": "tool schedule spike weekly --at=00:00 --zone=UTC",
     "schedule\nspike\nother\n*/15 * * * *\n": "tool schedule spike '*/15 * * * *'",
+    "schedule\nzeta\ny\n\n\n\n": "job edit zeta --schedule=weekly --at=03:05 --zone=Europe/Zurich",
+    "schedule\nzeta\ny\ndaily\n04:00\nUTC\n": "job edit zeta --schedule=daily --at=04:00 --zone=UTC",
+    "schedule\nzeta\ny\nother\n\n": "job edit zeta '--schedule=5 3 * * 0'",
     "runs\nlist\n": "run list",
     "runs\nfollow\n30\n": "run output 30 --follow",
     "runs\nreport\n3\n": "run get 3 --report",
@@ -150,6 +156,15 @@ def test_an_error_comes_back_to_the_menu(launch: Open, server: StubServer) -> No
 def test_one_snapshot_is_compared_with_nothing(launch: Open) -> None:
     result = launch("compare\nspike\nquit\n")
     assert "'spike' has no two snapshots yet." in result.err
+    assert commands(result) == []
+
+
+def test_a_schedule_that_a_tool_has_is_shown_and_stays_unless_it_is_to_be_changed(launch: Open) -> None:
+    result = launch("schedule\nzeta\n\nquit\n")
+    shown = (
+        "Job 'zeta' runs tool 'zeta' by the schedule '5 3 * * 0' in Europe/Zurich; its next run is due at 2026-11-23"
+    )
+    assert shown in result.err
     assert commands(result) == []
 
 
