@@ -67,7 +67,10 @@ class Session:
         if not self.is_for_people:
             self.printer.item(report)
             return
-        text = str(report.get("text", ""))
+        self.print_text(str(report.get("text", "")))
+
+    def print_text(self, text: str) -> None:
+        """Print text that the server made, exactly as it made it; a terminal gets no control characters."""
         # A report quotes the tool's output. A file gets every byte of it, a terminal what cannot harm it.
         shown = clean(text) if sys.stdout.isatty() else text
         sys.stdout.write(shown if shown.endswith("\n") else f"{shown}\n")

@@ -8,6 +8,7 @@ from cli.asking import ask
 from cli.bodies import given
 from cli.commands.dataset import dataset
 from cli.exits import Exit
+from cli.output import Format
 from cli.session import Session
 from cli.verbs import name_argument, verb, wait_option
 
@@ -56,11 +57,15 @@ def compare(
 ) -> Exit:
     """Compare two snapshots of a data set's clone on the server: rows, cells and columns; other files by their bytes.
 
-    FROM and TO are `latest`, `previous`, a day, `run:17`, or a commit. Exit status: 0 all is identical, 9 something
-    differs.
+    FROM and TO are `latest`, `previous`, a day, `run:17`, or a commit. With `-o csv` the answer is a row for each
+    difference, as with --format csv. Exit status: 0 all is identical, 9 something differs.
     """
-    form = text_form if session.is_for_people else "json"
+    is_table = session.printer.form is Format.CSV
+    form = "csv" if is_table else text_form if session.is_for_people else "json"
     query = given({"from": old, "to": new, "key": key, "scope": scope, "format": form, "limit": limit})
     answer = ask(lambda: session.server.compare(name, query), f"the comparison in {name}", timeout_seconds).json
-    session.print_report(answer)
+    if is_table:
+        session.print_text(str(answer.get("text", "")))
+    else:
+        session.print_report(answer)
     return Exit.DONE if answer.get("isIdentical") else Exit.DIFFERENT

@@ -27,6 +27,17 @@ def test_programs_get_the_object(maoctl: Run, server: StubServer) -> None:
     assert "from=run:1&to=abcdef1&scope=tree&format=json" in server.paths()[0].replace("%3A", ":")
 
 
+@pytest.mark.parametrize("asked", [("-o", "csv"), ("--format", "csv"), ("-o", "csv", "--format", "html")])
+def test_csv_is_a_row_for_each_difference_however_it_is_asked_for(
+    maoctl: Run, server: StubServer, asked: tuple[str, ...]
+) -> None:
+    rows = "file,row,status\na.csv,2,changed\n"
+    server.on("GET", ADDRESS, Reply(values={"isIdentical": False, "text": rows, "files": [{"status": "changed"}]}))
+    result = maoctl("dataset", "compare", "helm", *asked)
+    assert (result.out, result.exit) == (rows, Exit.DIFFERENT)
+    assert "format=csv" in server.paths()[0]
+
+
 @pytest.mark.parametrize("option", [("--scope", "all"), ("--format", "pdf"), ("--limit", "-1")])
 def test_what_makes_no_sense_is_refused_before_anything_is_asked(
     maoctl: Run, server: StubServer, option: tuple[str, str]
