@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import logging
+import signal
 import subprocess
 import sys
 import tempfile
@@ -11,12 +13,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+from app.compare.child import NO_MEMORY_STATUS
 from app.compare.files import SourcePair
 from app.compare.options import Options
 from app.compare.sources import Source
+from app.compare.text import shown
+
+log = logging.getLogger(__name__)
 
 _ROOT = Path(__file__).parents[2]
 _MIB = 1 << 20
+_LOGGED_CHARACTERS = 500
+_ENDS = {
+    NO_MEMORY_STATUS: "The files need more memory than a comparison may take.",
+    -signal.SIGXCPU: "The comparison took more processor time than it may.",
+    -signal.SIGKILL: "The comparison was killed before it had an answer; the machine may be short of memory.",
+}
+_OTHER_END = "The comparison failed before it had an answer; the log of the agent says more."
 
 
 class NotCompared(Exception):
@@ -84,8 +97,7 @@ def _run(request: dict[str, Any], bounds: Bounds, descriptors: Sequence[int]) ->
             command,
             cwd=_ROOT,
             input=json.dumps(request).encode(),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
+            capture_output=True,
             pass_fds=descriptors,
             timeout=bounds.seconds,
             check=False,
@@ -93,8 +105,15 @@ def _run(request: dict[str, Any], bounds: Bounds, descriptors: Sequence[int]) ->
     except subprocess.TimeoutExpired:
         raise NotCompared(f"The comparison took more than {bounds.seconds:g} seconds.") from None
     if done.returncode or not done.stdout:
-        raise NotCompared("The comparison ended before it had an answer; the files may need more memory than it has.")
+        raise NotCompared(_end(done.returncode, done.stderr))
     if len(done.stdout) > bounds.answer_bytes:
         raise NotCompared("The differences are too large to be shown; ask for fewer of them.")
     answer: dict[str, Any] = json.loads(done.stdout)
     return answer
+
+
+def _end(status: int, errors: bytes) -> str:
+    """Say why there is no answer. The last line that the child wrote says what broke, but to the log only."""
+    last = errors.decode("utf-8", "replace").strip().rpartition("\n")[2]
+    log.warning("A comparison ended with status %d: %s", status, shown(last)[:_LOGGED_CHARACTERS] or "no word")
+    return _ENDS.get(status, _OTHER_END)

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -49,7 +52,7 @@ def test_more_time_than_allowed_ends_it() -> None:
 
 def test_more_memory_than_allowed_ends_it() -> None:
     wide = Source("a.csv", b'id\n"' + b'""' * 2 * MIB + b'"\n')
-    with pytest.raises(NotCompared, match="memory"):
+    with pytest.raises(NotCompared, match="The files need more memory than a comparison may take"):
         compare_apart([(wide, Source("a.csv", b""))], Options(), bounds=Bounds(memory_bytes=24 * MIB))
 
 
@@ -58,6 +61,34 @@ def test_an_answer_that_is_too_large_is_refused() -> None:
         compare_apart(PAIRS, Options(), bounds=Bounds(answer_bytes=10))
 
 
-def test_a_file_that_is_not_there_ends_it() -> None:
-    with pytest.raises(NotCompared):
+def test_what_broke_is_told_to_the_log_alone(caplog: pytest.LogCaptureFixture) -> None:
+    with pytest.raises(NotCompared, match="the log of the agent says more") as caught:
         compare_apart([(None, Source("a.csv", Path("/nowhere/a.csv"), size=1))], Options())
+    assert "nowhere" not in str(caught.value)
+    (record,) = caplog.records
+    assert "FileNotFoundError" in record.getMessage()
+    assert "\n" not in record.getMessage()
+
+
+@pytest.mark.parametrize(
+    ("number", "word"),
+    [(signal.SIGXCPU, "processor time"), (signal.SIGKILL, "killed"), (signal.SIGSEGV, "failed")],
+)
+def test_a_child_that_uses_up_its_time_is_killed_or_breaks_is_told_apart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals, word: str
+) -> None:
+    child = tmp_path / "child"
+    child.write_text(f"#!/bin/sh\nkill -{number.value} $$\n")
+    child.chmod(0o755)
+    monkeypatch.setattr("sys.executable", str(child))
+    with pytest.raises(NotCompared, match=word):
+        compare_apart(PAIRS, Options())
+
+
+def test_the_limit_of_processor_time_is_told_by_its_own_signal() -> None:
+    """The limit ends a child whose parent no longer watches the clock."""
+    endless = (
+        f"from app.compare import child; child._answer = lambda _: [0 for _ in iter(int, 1)]; child.main({1 << 40}, 1)"
+    )
+    done = subprocess.run([sys.executable, "-c", endless], input=b"{}", capture_output=True, check=False)
+    assert done.returncode == -signal.SIGXCPU
