@@ -11,7 +11,7 @@ from typing import TypeVar
 from app.errors import BackendFailed, RemoteDown, WrongState
 from app.models.dataset import History
 from app.repositories.clone_repository import ACCOUNTED, FOLLOWED, Repository
-from app.repositories.folders import remove_folder
+from app.repositories.folders import Offence, offenders, remove_folder
 from app.repositories.git_progress import Progress
 
 _log = logging.getLogger(__name__)
@@ -267,5 +267,9 @@ def recover(repository: Repository) -> None:
     if not state or not repository.exists:
         return
     if repository.commit_of(f"{state}^") == repository.head():
+        for found in list(offenders(repository.places.tree)):
+            # There was none before the move, so the remote's newer files brought it; what it hides is remembered.
+            if found.offence is Offence.TOO_DEEP:
+                remove_folder(repository.places.tree / found.path)
         repository.restore(repository.tree_of(state))
     repository.run("update-ref", "-d", _BEFORE)

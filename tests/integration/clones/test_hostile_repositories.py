@@ -10,9 +10,8 @@ from app.errors import BackendFailed, Invalid, MaoError
 from app.repositories.git_access import Access
 from app.repositories.workdirs import Workdirs
 from app.settings import Git
-from tests.integration.clones.sights import (
-    parts_of,
-)
+from tests.integration.clones.evil_trees import CASES, Evil
+from tests.integration.clones.sights import contents, parts_of
 from tests.integration.git_server import GitServer, Origin, git
 
 
@@ -111,3 +110,18 @@ def test_no_message_holds_a_path_of_ours(
             workdirs.clone("data" if url == server.url("data") else "other", url)
         messages.append(f"{caught.value.message} {caught.value.hint}")
     assert str(importdir) not in "".join(messages)
+
+
+def test_newer_files_that_are_too_deep_for_this_machine_leave_the_clone_as_it_was(
+    workdirs: Workdirs, origin: Origin, tree: Path, tmp_path: Path
+) -> None:
+    (tree / "mine.csv").write_text("1\n")
+    before, good = contents(tree), git("rev-parse", "HEAD", cwd=origin.desk)
+    evil = Evil(origin.bare, tmp_path / "canary", tmp_path / "secret")
+    CASES["deep folders"](evil)
+    evil.ref("refs/heads/main", evil.commit(git("rev-parse", "main^{tree}", cwd=origin.bare), good))
+    with pytest.raises(BackendFailed):
+        workdirs.refresh("data", str(origin.bare))
+    assert workdirs.head("data") == good
+    assert contents(tree) == before
+    assert workdirs.commit("data", "sync", {}, 1)
