@@ -85,7 +85,9 @@ class QuestionService:
 
 def stored_error(error: MaoError) -> dict[str, Any]:
     """Give an error as the row of a question keeps it."""
-    stored: dict[str, Any] = {"class": type(error).__name__, "message": error.message, "hint": error.hint}
+    # A repository's own kind of error is told as the kind that everybody knows.
+    known = next(kind for kind in type(error).__mro__ if kind.__module__ == errors.__name__)
+    stored: dict[str, Any] = {"class": known.__name__, "message": error.message, "hint": error.hint}
     if isinstance(error, Invalid):
         stored["fields"] = error.fields
     return stored

@@ -11,6 +11,7 @@ import subprocess
 import termios
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 
 CTRL_C, CTRL_D = b"\x03", b"\x04"
@@ -52,6 +53,19 @@ class Terminal:
         """Wait for a question, and answer it."""
         self.expect(question)
         self.press(f"{line}\n".encode())
+
+    def interrupt(self, text: str) -> None:
+        """Press Ctrl-C until ``text`` is shown, as a person does.
+
+        Python hears a signal that comes between its showing of a question and its reading of the answer only when
+        there is an answer, or another signal.
+        """
+        for _ in range(20):
+            self.press(CTRL_C)
+            with suppress(AssertionError):
+                self.expect(text, 3)
+                return
+        raise AssertionError(f"'{text}' was not shown after Ctrl-C, but: {self.seen[self._read_to :]}")
 
     def press(self, keys: bytes) -> None:
         os.write(self._keyboard, keys)

@@ -18,7 +18,7 @@ from app.models.index import IndexEntry
 from app.repositories.etcd import EtcdKv
 from app.repositories.index import Index
 from tests.integration.git_server import Origin
-from tests.integration.terminal import CTRL_C, CTRL_D, Terminal
+from tests.integration.terminal import CTRL_D, Terminal
 from tests.integration.whole.product import CHECKOUT, Product
 
 MENU = "Your choice:"
@@ -93,8 +93,7 @@ def test_keys_leave_steps_and_the_launcher_and_nothing_that_is_typed_makes_a_tra
     launcher.expect("No tool is registered yet.")
     launcher.answer(MENU, "register")
     launcher.expect("How?")
-    launcher.press(CTRL_C)
-    launcher.expect("Ctrl-C leaves a step")
+    launcher.interrupt("Ctrl-C leaves a step")
     launcher.answer(MENU, "register")
     launcher.answer("How?", "fields")
     launcher.expect("Name of the tool:")
@@ -106,8 +105,7 @@ def test_keys_leave_steps_and_the_launcher_and_nothing_that_is_typed_makes_a_tra
     launcher.answer("What becomes of the data", "commit")
     launcher.expect("name: Must be 1 to 63")
     launcher.expect(MENU)
-    launcher.press(CTRL_C)
-    launcher.expect(MENU)
+    launcher.interrupt(MENU)
     launcher.press(CTRL_D)
     assert launcher.end() == 0
     assert "Traceback" not in launcher.seen
