@@ -209,14 +209,25 @@ _PLACE = click.Path(exists=True, path_type=Path)
     show_default=True,
     help="Form of the answer; `update` writes the lines of B that are nowhere in A.",
 )
-@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="Write to this file.")
+@click.option(
+    "--output", type=click.Path(dir_okay=False, path_type=Path), help="Write to this file; what is in it is lost."
+)
+@click.option("--force", is_flag=True, help="Let `update` overwrite an `update.csv` that is there already.")
 @click.option(
     "--header", type=click.Choice(["auto", "yes", "no"]), default="auto", help="Whether the first row holds names."
 )
 @click.option("--delimiter", help="What divides cells: `,` or `;` or `|` or `tab`; else it is found out.")
 @click.option("--limit", type=int, default=1000, show_default=True, help="Show at most so many differences.")
 def compare(
-    old: Path, new: Path, key: str, form: str, output: Path | None, header: str, delimiter: str | None, limit: int
+    old: Path,
+    new: Path,
+    key: str,
+    form: str,
+    output: Path | None,
+    force: bool,
+    header: str,
+    delimiter: str | None,
+    limit: int,
 ) -> None:
     """Compare two CSV files, or two folders of files: which rows and which cells differ.
 
@@ -226,7 +237,7 @@ def compare(
     """
     from app.machine import comparing
 
-    wish = comparing.Wish(key, form, output, header, delimiter, limit)
+    wish = comparing.Wish(key, form, output, header, delimiter, limit, force)
     sys.exit(comparing.run(old, new, wish, lambda problem: click.echo(f"mao: {problem}", err=True)))
 
 

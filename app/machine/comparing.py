@@ -24,7 +24,10 @@ _HEADERS = {"auto": None, "yes": True, "no": False}
 
 @dataclass(frozen=True)
 class Wish:
-    """What the command line says about how to compare and what to write."""
+    """What the command line says about how to compare and what to write.
+
+    ``is_forced`` says that an ``update.csv`` which nobody named may be lost.
+    """
 
     key: str
     form: str
@@ -32,6 +35,7 @@ class Wish:
     header: str
     delimiter: str | None
     limit: int
+    is_forced: bool = False
 
     @property
     def options(self) -> Options:
@@ -83,6 +87,8 @@ def _refuse_overwriting(old: Path, new: Path, output: Path) -> None:
 def _write_update(old: Path, new: Path, wish: Wish) -> bool:
     if old.is_dir() or new.is_dir():
         raise WrongUse("The form 'update' takes two files, no folders.")
+    if wish.output is None and _UPDATE_FILE.exists() and not wish.is_forced:
+        raise WrongUse(f"{_UPDATE_FILE} exists already. Name another file with --output, or overwrite it with --force.")
     lines = new_lines(Source(old.name, old), Source(new.name, new), wish.options)
     first = list(islice(lines, 1))
     _write(chain(first, lines), wish.output or _UPDATE_FILE)

@@ -61,8 +61,18 @@ def test_json_can_be_read_back_from_a_file(files: Path) -> None:
 def test_an_update_is_written_as_the_lines_that_are_new(files: Path) -> None:
     assert mao("a.csv", "b.csv", "--format", "update").exit_code == 1
     assert Path("update.csv").read_bytes() == b"1,z\n"
-    assert mao("a.csv", "a.csv", "--format", "update").exit_code == 0
+    assert mao("a.csv", "a.csv", "--format", "update", "--force").exit_code == 0
     assert Path("update.csv").read_bytes() == b""
+
+
+def test_an_update_that_is_there_is_not_overwritten_without_a_word(files: Path) -> None:
+    Path("update.csv").write_text("of yesterday\n")
+    refused = mao("a.csv", "b.csv", "--format", "update")
+    assert refused.exit_code == 2
+    assert "update.csv exists already. Name another file with --output, or overwrite it with --force." in refused.output
+    assert Path("update.csv").read_text() == "of yesterday\n"
+    assert mao("a.csv", "b.csv", "--format", "update", "--output", "other.csv").exit_code == 1
+    assert (Path("update.csv").read_text(), Path("other.csv").read_text()) == ("of yesterday\n", "1,z\n")
 
 
 NASTY = "\x1b]0;owned\x07\x1b[31mred\x1b[2J\x9b31m\u202eabc\x7f\b"
