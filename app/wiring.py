@@ -122,9 +122,10 @@ def build(settings: Settings) -> Services:
     files = FileService(database, FileStore(settings.working_environment.filesdir))
     changes = RunChanges(database.url, most_waiting=max(settings.api.threads - _FREE_THREADS, 1))
     runs = RunService(database, changes)
+    installations = InstallationService(database, registry, questions, _backends(settings), allow_local)
     return Services(
         settings=settings,
-        tools=ToolService(registry, settings.node, allow_local),
+        tools=ToolService(registry, settings.node, allow_local, installations.check_not_installed),
         datasets=DatasetService(registry, settings.node, allow_local, clones.check_no_snapshot),
         clones=clones,
         snapshots=SnapshotService(database),
@@ -150,7 +151,7 @@ def build(settings: Settings) -> Services:
         audit=AuditService(database),
         refusals=RefusalService(database, settings.limits.refusals_per_minute),
         questions=questions,
-        installations=InstallationService(database, registry, questions, _backends(settings), allow_local),
+        installations=installations,
         close=partial(_close, changes, database),
     )
 

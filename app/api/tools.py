@@ -81,10 +81,11 @@ def replace_tool(values: dict[str, Any], name: str) -> Any:
 @requires(*WRITERS)
 @blueprint.response(204)
 @blueprint.alt_response(404, "NOT_FOUND")
+@blueprint.alt_response(409, "CONFLICT")
 @blueprint.alt_response(412, "PRECONDITION_FAILED")
 @blueprint.doc(parameters=[IF_MATCH])
 def remove_tool(name: str) -> None:
-    """Remove a tool from the registry; its runs and its data stay."""
+    """Remove a tool from the registry; its runs and its data stay. It must not be installed on this node."""
     services().tools.remove(identity(), name, if_match())
 
 

@@ -135,6 +135,20 @@ class InstallationService:
             session.expire_all()
             return rows.get(name)
 
+    def check_not_installed(self, name: str) -> None:
+        """Make sure that nothing of a tool is installed here or under way, so that its entry may go.
+
+        Raises:
+            WrongState: something is.
+        """
+        with self._database.transaction() as session:
+            row = InstallationRepository(session).find(name)
+        if row is not None:
+            raise WrongState(
+                f"The tool '{name}' is installed on this node: it is {row.state}.",
+                hint=f"Uninstall it first with: maoctl tool uninstall {name}",
+            )
+
     @contextmanager
     def _known(self, name: str) -> Iterator[None]:
         """Tell a tool that is not installed from one that there is not; without the registry the first holds."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from app.errors import Invalid, NotFound
@@ -22,9 +22,15 @@ _GIT_ADDRESS = re.compile(r"ssh://\S+|[^\s/:]+@[^\s/:]+:\S+|\w+://\S+\.git/?")
 class ToolService:
     """The use cases of the tools' registry. Each entry comes with its revision, which changes with every change."""
 
-    def __init__(self, registry: Registry, node: str, allow_local: bool) -> None:
-        """``node`` owns what is registered here; ``allow_local`` accepts folders of this machine as git remotes."""
+    def __init__(
+        self, registry: Registry, node: str, allow_local: bool, check_not_installed: Callable[[str], None]
+    ) -> None:
+        """``node`` owns what is registered here; ``allow_local`` accepts folders of this machine as git remotes.
+
+        ``check_not_installed`` refuses the name of a tool that this node has installed.
+        """
         self._registry = registry
+        self._check_not_installed = check_not_installed
         self._node = node
         self._allow_local = allow_local
 
@@ -76,9 +82,11 @@ class ToolService:
         Raises:
             NotFound: there is no such tool.
             Forbidden: another node owns it.
+            WrongState: it is installed on this node.
             StaleRevision: it was changed since.
         """
         _, newest = self._changeable(identity, name)
+        self._check_not_installed(name)
         self._registry.remove_tool(name, newest if revision is None else revision)
 
     def _changeable(self, identity: Identity, name: str) -> tuple[Tool, int]:

@@ -139,6 +139,6 @@ def _of_git(session: Session, origin: Json, values: Json) -> Json:
 @verb(tool, "remove", "tool remove spike")
 @name_argument
 def remove(session: Session, name: str) -> None:
-    """Remove a tool from the registry. Its runs and their reports stay."""
+    """Remove a tool from the registry. Its runs and their reports stay. Uninstall it first where it is installed."""
     session.server.remove_tool(name)
     session.printer.message(f"Tool '{name}' is removed.", {"name": name, "isRemoved": True})

@@ -8,6 +8,7 @@ from cli.asking import ask
 from cli.bodies import given
 from cli.client import Json
 from cli.commands.tool import tool
+from cli.commands.tool_schedules import jobs_of
 from cli.errors import Interrupted
 from cli.installing import LOOK, wait_for_installation, wait_for_uninstalling
 from cli.session import Session
@@ -108,13 +109,16 @@ def installed(session: Session, name: str | None, limit: int) -> None:
 @name_argument
 @wait_option
 def uninstall(session: Session, name: str, timeout_seconds: int | None) -> None:
-    """Remove all that was installed of a tool. Its entry, its runs and its data stay."""
+    """Remove all that was installed of a tool. Its entry, its runs, its jobs and its data stay."""
     row = session.server.remove_installation(name)
     try:
         wait_for_uninstalling(session.server, row, Watch(timeout_seconds))
     except KeyboardInterrupt:
         raise Interrupted(f"The removal of '{name}' goes on.", hint=f"Look with `{LOOK} {name}`.") from None
-    session.printer.message(f"Tool '{name}' is uninstalled.", {"name": name, "isUninstalled": True})
+    jobs = jobs_of(session, name)
+    session.printer.message(f"Tool '{name}' is uninstalled.", {"name": name, "isUninstalled": True, "jobs": jobs})
+    if jobs:
+        session.note(f"Tool '{name}' is still run by: {', '.join(jobs)}. End them with `maoctl job remove JOB`.")
 
 
 @verb(tool, "help", "tool help visitors")

@@ -64,7 +64,7 @@ def stop(session: Session, name: str) -> None:
     going_on = _unfinished(session, name)
     result = {"job": name, "isRemoved": True, "unfinishedRuns": [run.get("id") for run in going_on]}
     session.printer.message(f"Job '{name}' is removed. {_how_to_stop(going_on)}", result)
-    if others := _other_jobs(session, name):
+    if others := [job_id for job_id in jobs_of(session, name) if job_id != name]:
         session.note(f"Tool '{name}' is still run by: {', '.join(others)}. End them with `maoctl job remove JOB`.")
 
 
@@ -80,9 +80,10 @@ def _how_to_stop(runs: list[Json]) -> str:
     )
 
 
-def _other_jobs(session: Session, tool_name: str) -> list[str]:
+def jobs_of(session: Session, tool_name: str) -> list[str]:
+    """Give the ids of the jobs that run a tool."""
     jobs = session.server.list_jobs(JOBS_LOOKED_AT, internal=False).items
-    return [str(job.get("id")) for job in jobs if job.get("tool") == tool_name and job.get("id") != tool_name]
+    return [str(job.get("id")) for job in jobs if job.get("tool") == tool_name]
 
 
 @verb(tool, "list-scheduled", "tool list-scheduled", "tool list-scheduled -o csv")

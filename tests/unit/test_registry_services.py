@@ -50,13 +50,13 @@ def registry() -> Registry:
 
 @pytest.fixture
 def tools(registry: Registry) -> ToolService:
-    return ToolService(registry, "node-a", allow_local=False)
+    return ToolService(registry, "node-a", allow_local=False, check_not_installed=free)
 
 
 @pytest.fixture
 def foreign_tools(registry: Registry) -> ToolService:
     """The same registry, seen from another node."""
-    return ToolService(registry, "node-b", allow_local=False)
+    return ToolService(registry, "node-b", allow_local=False, check_not_installed=free)
 
 
 def free(name: str) -> None:
@@ -252,7 +252,7 @@ def test_a_registry_that_is_down_is_told_as_such() -> None:
     kv = MemoryKv()
     kv.is_down = True
     with pytest.raises(MaoError, match="etcd"):
-        ToolService(Registry(kv), "node-a", allow_local=False).list()
+        ToolService(Registry(kv), "node-a", allow_local=False, check_not_installed=free).list()
 
 
 def test_no_data_set_gets_a_name_that_this_node_uses_for_something_else(registry: Registry) -> None:

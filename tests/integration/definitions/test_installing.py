@@ -177,6 +177,21 @@ def test_an_uninstalled_tool_leaves_nothing_and_its_entry_stays(site: Site) -> N
     assert site.services.tools.get("visitors")[0].name == "visitors"
 
 
+def test_the_entry_of_a_tool_stays_as_long_as_the_tool_is_installed(site: Site) -> None:
+    site.repository()
+    site.register()
+    site.install()
+    with pytest.raises(WrongState, match="is installed on this node") as refused:
+        site.services.tools.remove(OLGA, "visitors")
+    assert refused.value.hint == "Uninstall it first with: maoctl tool uninstall visitors"
+    assert site.services.tools.get("visitors")[0].name == "visitors"
+    site.services.installations.request_removal("visitors")
+    site.install_nothing()
+    site.services.tools.remove(OLGA, "visitors")
+    with pytest.raises(NotFound):
+        site.services.tools.get("visitors")
+
+
 def test_a_tool_with_a_run_that_is_not_over_stays_installed(site: Site) -> None:
     site.repository()
     site.register()

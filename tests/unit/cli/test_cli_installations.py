@@ -99,7 +99,10 @@ def test_installed_lists_the_tools_and_shows_one(maoctl: Run, server: StubServer
 def test_uninstall_waits_until_nothing_is_left(maoctl: Run, server: StubServer) -> None:
     server.on("DELETE", PATH, Reply(202, row("REMOVING")))
     server.on("GET", PATH, Reply(values=row("REMOVING")), Reply(404, {"message": "It is not installed."}))
-    assert maoctl("tool", "uninstall", "visitors").out == "Tool 'visitors' is uninstalled.\n"
+    server.on("GET", "/api/jobs", Reply(values=a_page(JOB, {**JOB, "id": "often", "tool": "visitors"})))
+    result = maoctl("tool", "uninstall", "visitors")
+    assert result.out == "Tool 'visitors' is uninstalled.\n"
+    assert result.err == "Tool 'visitors' is still run by: often. End them with `maoctl job remove JOB`.\n"
 
 
 def test_help_shows_how_each_command_is_called(maoctl: Run, server: StubServer) -> None:
