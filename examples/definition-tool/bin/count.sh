@@ -1,5 +1,11 @@
 # Called as: sh bin/count.sh LIMIT
 set -eu
+case $1 in
+'' | *[!0-9]*)
+    echo "The limit must be a whole number, not '$1'." >&2
+    exit 2
+    ;;
+esac
 found=0
 number=2
 while [ "$number" -le "$1" ]; do

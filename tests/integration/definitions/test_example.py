@@ -18,6 +18,9 @@ def test_the_example_is_installed_and_counts(site: Site) -> None:
     run = site.run("primes", command_name="count", arguments=["100"])
     assert (run.status, site.output(run.id)) == ("SUCCEEDED", "There are 25 primes up to 100.\n")
     assert run.spike is not None
+    refused = site.run("primes", command_name="count", arguments=["abc"])
+    assert (refused.status, refused.exit_code, refused.output_commit) == ("FAILED", 2, None)
+    assert site.output(refused.id) == "The limit must be a whole number, not 'abc'.\n"
     said = site.output(site.run("primes", command_name="about").id).splitlines()
     assert said[0] == f"installed from commit {run.definition_commit}"
     assert f"control-{run.submitted_at:%Y-%m-%d}-run-{run.id}.csv" in said[1:]
