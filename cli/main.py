@@ -75,7 +75,8 @@ def root(
     read the options of every process.
 
     Exit status: 0 done, 1 refused by the server, 2 wrong use, 3 server not reached, 4 server failed, 5 the run
-    failed, 6 spike found (with --fail-on-spike), 7 in doubt, 8 waiting timed out, 130 interrupted.
+    failed, 6 spike found (with --fail-on-spike), 7 in doubt, 8 waiting timed out, 9 what was compared differs, 70 a
+    mistake in maoctl or a fault of this machine, 130 interrupted, 141 the reader of the output went away.
     """
     context.obj.options = Options(url, token_file, config)
     context.obj.is_debug = debug

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -123,3 +124,8 @@ def test_a_missing_token_is_named_with_its_server(bare: Run) -> None:
     result = bare("--url", URL, "tool", "get")
     assert result.exit == Exit.USAGE
     assert URL in result.err
+
+
+def test_the_help_of_maoctl_names_every_exit_status(bare: Run) -> None:
+    told = " ".join(bare("--help").out.split()).partition("Exit status: ")[2]
+    assert [int(number) for number in re.findall(r"(?:^|, )(\d+) ", told)] == [status.value for status in Exit]
