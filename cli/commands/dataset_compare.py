@@ -7,6 +7,7 @@ import click
 from cli.asking import ask
 from cli.bodies import given
 from cli.commands.dataset import dataset
+from cli.errors import WrongUse
 from cli.exits import Exit
 from cli.output import Format
 from cli.session import Session
@@ -32,9 +33,7 @@ FORMS = ("text", "csv", "html")
     show_default=True,
     help="The files that the two brought, or all files of the two commits.",
 )
-@click.option(
-    "--format", "text_form", type=click.Choice(FORMS), default=FORMS[0], show_default=True, help="Form of the text."
-)
+@click.option("--format", "text_form", type=click.Choice(FORMS), help="Form of the text; else text. Not with -o json.")
 @click.option(
     "--limit",
     metavar="N",
@@ -51,17 +50,18 @@ def compare(
     new: str,
     key: str | None,
     scope: str,
-    text_form: str,
+    text_form: str | None,
     limit: int,
     timeout_seconds: int | None,
 ) -> Exit:
     """Compare two snapshots of a data set's clone on the server: rows, cells and columns; other files by their bytes.
 
-    FROM and TO are `latest`, `previous`, a day, `run:17`, or a commit. With `-o csv` the answer is a row for each
-    difference, as with --format csv. Exit status: 0 all is identical, 9 something differs.
+    FROM and TO are `latest`, `previous`, a day, `run:17`, or a commit; FROM alone is compared with the latest. With
+    `-o csv` the answer is a row for each difference, as with --format csv. Exit status: 0 all is identical, 9 something
+    differs.
     """
     is_table = session.printer.form is Format.CSV
-    form = "csv" if is_table else text_form if session.is_for_people else "json"
+    form = "csv" if is_table else _form(session, text_form)
     query = given({"from": old, "to": new, "key": key, "scope": scope, "format": form, "limit": limit})
     answer = ask(lambda: session.server.compare(name, query), f"the comparison in {name}", timeout_seconds).json
     if is_table:
@@ -69,3 +69,19 @@ def compare(
     else:
         session.print_report(answer)
     return Exit.DONE if answer.get("isIdentical") else Exit.DIFFERENT
+
+
+def _form(session: Session, text_form: str | None) -> str:
+    """Give the form to ask for.
+
+    Raises:
+        WrongUse: a form of the text was named, and no text is printed.
+    """
+    if session.is_for_people:
+        return text_form or FORMS[0]
+    if text_form is not None:
+        raise WrongUse(
+            f"--format is the form of the text, and -o {session.printer.form} prints none.",
+            hint="Leave one of them out.",
+        )
+    return "json"
