@@ -6,7 +6,9 @@ Whatever goes meanwhile (the clone is removed) is an error, and the next look fi
 
 from __future__ import annotations
 
+import math
 import os
+import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -124,11 +126,11 @@ class History:
         return [blob for blob in dict.fromkeys(blobs) if not is_here(blob)]
 
     @contextmanager
-    def contents(self) -> Iterator[Contents]:
-        """Give what reads contents, by one git for as long as the block lasts."""
+    def contents(self, *, end: float = math.inf) -> Iterator[Contents]:
+        """Give what reads contents, by one git for as long as the block lasts; see ``Contents`` for ``end``."""
         is_here = self._holdings()
         with self._git.opened((self._place, "cat-file", "--batch"), Conditions()) as stream:
-            yield Contents(stream, is_here)
+            yield Contents(stream, is_here, end)
 
     def _holdings(self) -> Callable[[str], bool]:
         """Give what tells whether git may be asked for a blob.
@@ -161,9 +163,13 @@ class Target(Protocol):
 
 
 class Contents:
-    """Reads blobs, one after the other, piece by piece. What ``is_here`` denies, git is not asked for."""
+    """Reads blobs, one after the other, piece by piece. What ``is_here`` denies, git is not asked for.
 
-    def __init__(self, stream: GitStream, is_here: Callable[[str], bool]) -> None:
+    What is left to be read when ``time.monotonic()`` is ``end`` raises ``BackendFailed``.
+    """
+
+    def __init__(self, stream: GitStream, is_here: Callable[[str], bool], end: float = math.inf) -> None:
+        self._end = end
         self._stream = stream
         self._is_here = is_here
 
@@ -195,7 +201,10 @@ class Contents:
 
     def _pieces(self, size: int | None) -> Iterator[bytes]:
         if size is not None:
-            yield from self._stream.pieces(size)
+            for piece in self._stream.pieces(size):
+                if time.monotonic() > self._end:
+                    raise BackendFailed("The contents of the local clone could not be read in time.")
+                yield piece
             self._stream.until(b"\n")
 
 

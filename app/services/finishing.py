@@ -66,7 +66,9 @@ def settle(context: AgentContext, run: Run, outcome: Outcome) -> Settlement:
     if outcome.status is RunStatus.SUCCEEDED:
         _settle_success(context, run, settled)
     if settled.outcome.status is RunStatus.SUCCEEDED:
-        settled.metrics = measured(context, run, settled.output_tree)
+        measurement = measured(context, run, settled.output_tree)
+        settled.metrics = measurement.metrics
+        settled.warnings += measurement.warnings
     else:
         settled.output_tree = None
         set_aside(context, run, settled)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
@@ -16,7 +17,7 @@ from app.services.control_files import is_control_file
 from app.services.dated_names import family, order_key
 
 MOST_BYTES = 128 << 20
-_BOUNDS = Bounds(seconds=20.0)
+_LEAST_SECONDS = 0.1
 _COUNTED = {
     "addedRows": "added_rows",
     "removedRows": "removed_rows",
@@ -30,16 +31,18 @@ def table_changes(
     baseline: str,
     files: Iterable[ChangedFile],
     key: Sequence[str],
+    end: float,
     *,
     most_bytes: int = MOST_BYTES,
 ) -> dict[str, float]:
     """Count the rows and cells that differ between the tables among ``files`` and those before them.
 
-    ``baseline`` is the tree before; ``key`` the columns by which rows are told apart, none for whole rows. Nothing is
-    counted where no table has one before it.
+    ``baseline`` is the tree before; ``key`` the columns by which rows are told apart, none for whole rows; ``end`` what
+    ``time.monotonic()`` is when it has taken too long. Nothing is counted where no table has one before it.
 
     Raises:
-        BackendFailed: the tables are larger than the limit, take too long, or are not all in the clone.
+        TooLarge: the tables are larger than the limit.
+        BackendFailed: they take too long, or are not all in the clone.
     """
     written = [file for file in files if _is_table(file.path)]
     is_any_new = any(file.blob_before is None for file in written)
@@ -53,8 +56,9 @@ def table_changes(
             for table in tables
         ]
         options = Options(key=tuple(key), limit=0)
+        bounds = Bounds(seconds=max(end - time.monotonic(), _LEAST_SECONDS))
         try:
-            counts = compare_apart(pairs, options, bounds=_BOUNDS, descriptors=(sources.descriptor,))["counts"]
+            counts = compare_apart(pairs, options, bounds=bounds, descriptors=(sources.descriptor,))["counts"]
         except NotCompared as error:
             raise BackendFailed(str(error)) from error
     return {name: float(counts[theirs]) for theirs, name in _COUNTED.items()}

@@ -15,9 +15,10 @@ from app.repositories.memory_kv import MemoryKv
 from app.repositories.registry import Registry
 from app.repositories.workdirs import Workdirs
 from app.services import run_metrics
-from app.services.run_metrics import measured
+from app.services.run_metrics import Measurement, measured
 from app.services.table_changes import table_changes
 from tests.integration.clones.sights import SETTINGS
+from tests.integration.core.publishing_site import Site
 from tests.integration.core.world import World
 from tests.integration.git_server import Origin
 
@@ -39,6 +40,9 @@ class Desk:
 
     def measure(self, files: dict[str, str | bytes | None], **columns: Any) -> dict[str, float]:
         """Write as a run would, and give its metrics; None removes a file."""
+        return self.measurement(files, **columns).metrics
+
+    def measurement(self, files: dict[str, str | bytes | None], **columns: Any) -> Measurement:
         tree = self.workdirs.path("data")
         baseline = self.workdirs.baseline("data")
         for name, content in files.items():
@@ -91,7 +95,9 @@ def test_tables_beyond_the_limit_are_not_compared(desk: Desk, monkeypatch: pytes
     limited = partial(table_changes, most_bytes=2 * len(TABLE))
     with monkeypatch.context() as patch:
         patch.setattr(run_metrics, "table_changes", limited)
-        assert desk.measure({"rows.csv": TABLE + "d,1,40\n"}).keys() == {"files", "rows", "bytes"}
+        made = desk.measurement({"rows.csv": TABLE + "d,1,40\n"})
+        assert made.metrics.keys() == {"files", "rows", "bytes"}
+        assert made.warnings == ["Changed rows were not counted: the files are too large."]
     assert desk.measure({"rows.csv": TABLE})["removed_rows"] == 1.0
 
 
@@ -112,4 +118,12 @@ def test_how_long_the_tool_ran_is_measured_of_good_runs_only(world: World) -> No
 def test_what_cannot_be_measured_is_absent_and_fails_nothing(desk: Desk) -> None:
     assert desk.measure({"rows.csv": "x\n"}, clone=None) == {}
     assert desk.measure({"rows.csv": "y\n"}, baseline_tree="0" * 40) == {}
-    assert measured(desk.context, Run(id=1, clone="gone", baseline_tree="0" * 40), "0" * 40) == {}
+    assert measured(desk.context, Run(id=1, clone="gone", baseline_tree="0" * 40), "0" * 40) == Measurement()
+
+
+def test_what_takes_too_long_is_left_out_and_the_record_says_so(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run_metrics, "_SECONDS", 0.0)
+    run = site.run()
+    assert run.status == RunStatus.SUCCEEDED
+    assert run.metrics.keys() == {"files", "bytes", "duration_seconds"}
+    assert run.warnings == ["Rows were not counted: the files are too large."]
