@@ -9,7 +9,7 @@ from itertools import chain, islice
 from app.compare.beginning import Beginning
 from app.compare.form import Form, column_name, key_positions
 from app.compare.matching import Row
-from app.compare.records import RecordReader, cells_of, record_of
+from app.compare.records import RecordReader, cells_of, first_cells_of, record_of
 from app.compare.result import Problem, Schema
 
 Cells = tuple[str, ...]
@@ -32,14 +32,19 @@ class Layout:
         """Give the cells as ``cells_of`` does, and how many there really were."""
         cells, width = cells_of(record, self.delimiter), len(self.columns)
         found = len(cells)
+        if found == width:
+            return tuple(cells), found
         while len(cells) > width and not cells[-1]:
             cells.pop()
         return (*cells, *("" for _ in range(width - len(cells)))), found
 
     def key_of(self, record: bytes) -> Cells | bytes:
         """Give what says which row this is: the key's cells, or all of them, written in one way."""
-        cells = self.cells_of(record)
-        return self.key_cells(cells) if self.key else record_of(cells, self.delimiter)
+        if not self.key:
+            return record_of(self.cells_of(record), self.delimiter)
+        # The cells behind the key are left in one piece: with rows that all differ, this is most of the work.
+        cells = first_cells_of(record, self.delimiter, max(self.key) + 1)
+        return tuple([cells[place] if place < len(cells) else "" for place in self.key])
 
     def key_cells(self, cells: Cells) -> Cells:
         """Give the cells of the key; none where whole rows are compared."""
@@ -137,4 +142,4 @@ class Side:
             if len(cells) != width:
                 self.ragged.note(number)
                 cells += [""] * (width - len(cells))
-            yield number, record_of([*(cells[place] for place in places), *cells[width:]], self.layout.delimiter)
+            yield number, record_of([cells[place] for place in places] + cells[width:], self.layout.delimiter)
