@@ -13,10 +13,6 @@ from app.errors import BackendFailed
 from app.repositories.clone_history import History
 
 
-class TooLarge(BackendFailed):
-    """The contents are larger than the limit."""
-
-
 @dataclass(frozen=True)
 class BlobSources:
     """Where each blob lies in the file with the open ``descriptor``: blob -> offset and size in bytes."""
@@ -35,8 +31,7 @@ def blob_sources(history: History, blobs: Iterable[str], most_bytes: int) -> Ite
     """Lay out these blobs, for as long as the block lasts.
 
     Raises:
-        TooLarge: together they are larger than ``most_bytes``.
-        BackendFailed: the clone does not have one of them.
+        BackendFailed: together they are larger than ``most_bytes``, or the clone does not have one of them.
     """
     sizes = history.sizes(blobs)
     _check(sizes, most_bytes)
@@ -59,7 +54,7 @@ def _check(sizes: Mapping[str, int | None], most_bytes: int) -> None:
             hint="Register the data set with its full history, and clone it again.",
         )
     if sum(size or 0 for size in sizes.values()) > most_bytes:
-        raise TooLarge(
+        raise BackendFailed(
             f"The files to compare are larger than {most_bytes} bytes together, which is the limit.",
             hint="Compare smaller snapshots, or the files themselves: mao compare A B",
         )

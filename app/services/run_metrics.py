@@ -15,9 +15,8 @@ from app.models.names import NAME_PATTERN
 from app.models.run import Run
 from app.repositories.clone_history import ChangedFile, History
 from app.services.agent_context import AgentContext
-from app.services.blob_sources import TooLarge
 from app.services.requests import tool_of
-from app.services.table_changes import table_changes
+from app.services.table_changes import TooLarge, table_changes
 
 log = logging.getLogger(__name__)
 _SECONDS = 10.0
@@ -48,8 +47,8 @@ def measured(context: AgentContext, run: Run, output_tree: str | None) -> Measur
         made.metrics.update(table_changes(history, run.baseline_tree, files, _key(context, run), end))
     except Superseded:
         raise
-    except MaoError as error:
-        log.info("Not everything could be measured of run %s: %s", run.id, error.message)
+    except (MaoError, TooLarge) as error:
+        log.info("Not everything could be measured of run %s: %s", run.id, error)
         if isinstance(error, TooLarge) or time.monotonic() >= end:
             what = "Changed rows" if "rows" in made.metrics else "Rows"
             made.warnings.append(f"{what} were not counted: the files are too large.")

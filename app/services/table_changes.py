@@ -26,6 +26,10 @@ _COUNTED = {
 }
 
 
+class TooLarge(Exception):
+    """The tables are larger than the limit."""
+
+
 def table_changes(
     history: History,
     baseline: str,
@@ -50,6 +54,8 @@ def table_changes(
     if not tables:
         return {}
     blobs = [blob for table in tables for blob in (table.blob_before or "", table.blob)]
+    if sum(size or 0 for size in history.sizes(blobs).values()) > most_bytes:
+        raise TooLarge(f"The tables have more than {most_bytes} bytes together.")
     with blob_sources(history, blobs, most_bytes) as sources:
         pairs = [
             (sources.source(table.path, table.blob_before or ""), sources.source(table.path, table.blob))
