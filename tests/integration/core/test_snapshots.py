@@ -182,7 +182,7 @@ def test_a_run_is_linked_with_its_commit_as_it_was_made_and_as_a_push_made_it_an
         assert library.reader.resolve("data", f"run:{run}").commit == head
 
 
-def test_a_run_that_is_not_there_or_brought_nothing_is_said_to(library: Library) -> None:
+def test_a_run_that_is_not_there_or_brought_nothing_is_refused_with_the_reason(library: Library) -> None:
     run = library.world.add(clone="data", spike={"status": "ok"})
     head = library.grow(*_overwritten([1]))
     with pytest.raises(NotFound, match="There is no run 999"):
