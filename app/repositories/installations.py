@@ -69,14 +69,17 @@ class InstallationRepository:
         query = select(Installation).where(Installation.state.in_(states)).order_by(Installation.updated_at)
         return list(self._session.scalars(query))
 
-    def begin(self, name: str) -> int | None:
-        """Note that the tool is being installed, and give the attempt's number; None where that is not asked any more.
+    def begin(self, name: str) -> Installation | None:
+        """Note that the tool is being installed, and give the row as it is now; None where that is not asked any more.
 
-        The number is what fences the attempt: one that was replaced changes no row.
+        Its wish is the one that is done, whatever was asked before. Its number fences the attempt: one that was
+        replaced changes no row.
         """
         values = {"state": _S.INSTALLING, "number": NUMBERS.next_value(), "message": "", "updated_at": utc_now()}
         statement = update(Installation).where(Installation.name == name, Installation.state == _S.REQUESTED)
-        return self._session.scalar(statement.values(values).returning(Installation.number))
+        query = statement.values(values).returning(Installation)
+        query = query.execution_options(populate_existing=True, synchronize_session=False)
+        return self._session.scalars(query).first()
 
     def change(self, name: str, number: int, **values: Any) -> bool:
         """Change the row of an attempt that is under way; give whether it still is."""

@@ -47,7 +47,7 @@ def work_on_installations(context: AgentContext) -> None:
         if row.state == _S.REMOVING:
             _remove(context, row.name)
         else:
-            _install(context, row)
+            _install(context, row.name)
     tidy(context)
 
 
@@ -83,27 +83,27 @@ def _remove(context: AgentContext, name: str) -> None:
         InstallationRepository(session).remove(name)
 
 
-def _install(context: AgentContext, row: Installation) -> None:
-    """Install one tool; whatever stands in the way is written into its row."""
+def _install(context: AgentContext, name: str) -> None:
+    """Install one tool as it is wished for now; whatever stands in the way is written into its row."""
     with context.database.transaction() as session:
-        number = InstallationRepository(session).begin(row.name)
-    if number is None:
+        row = InstallationRepository(session).begin(name)
+    if row is None or (number := row.number) is None:
         return
     try:
-        tool, _ = context.registry.get_tool(row.name)
+        tool, _ = context.registry.get_tool(name)
         backend = backend_for(tool, tool.labels, list(context.executors))
         context.executors[backend].ping()
         _do(context, row, Work(tool, number, backend))
     except (Superseded, DatabaseDown):
         raise
     except GivenUp:
-        log.info("The installation of %s was called off.", row.name)
+        log.info("The installation of %s was called off.", name)
     except (RegistryDown, DockerDown, StorageFull) as error:
-        _change(context, row.name, number, state=_S.REQUESTED, message=f"waiting: {error.message}")
+        _change(context, name, number, state=_S.REQUESTED, message=f"waiting: {error.message}")
     except MaoError as error:
         _fail(context, row, number, error)
     except Exception:
-        log.exception("The tool %s could not be installed.", row.name)
+        log.exception("The tool %s could not be installed.", name)
         _fail(context, row, number, BackendFailed("The agent could not install it; its log says why."))
 
 

@@ -113,9 +113,9 @@ class Site:
         """Let the agent do what has been asked for before."""
         work_on_installations(self.context)
 
-    def install_in_background(self, name: str = "visitors") -> threading.Thread:
+    def install_in_background(self, name: str = "visitors", **wish: str) -> threading.Thread:
         """Ask for an installation and give the thread of the agent that does it, until its term is over."""
-        self.services.installations.request(name)
+        self.services.installations.request(name, **wish)
         context = self.context
 
         def work() -> None:

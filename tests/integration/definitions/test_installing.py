@@ -132,7 +132,9 @@ def test_an_interrupted_installation_is_begun_anew_and_leaves_nothing_half_made(
     site.register()
     site.services.installations.request("visitors")
     with site.parts.database.transaction() as session:
-        number = InstallationRepository(session).begin("visitors")
+        begun = InstallationRepository(session).begin("visitors")
+    assert begun is not None
+    number = begun.number
     half = site.settings.working_environment.toolsdir / "visitors" / str(number) / "code"
     half.mkdir(parents=True)
     look = site.settings.working_environment.toolsdir / f".look-{site.context.epoch}-x"
@@ -147,12 +149,32 @@ def test_an_interrupted_installation_is_begun_anew_and_leaves_nothing_half_made(
     assert not look.exists()
 
 
+def test_a_wish_that_changes_while_another_tool_is_installed_is_done_as_it_is_then(site: Site) -> None:
+    go = site.settings.working_environment.toolsdir.with_name("go")
+    slow = f"echo begun; until [ -e {go} ]; do sleep 0.1; done\n"
+    site.repository({"mao.yml": definition("slow"), **SCRIPTS, "install.sh": slow}, "slow")
+    site.register("slow")
+    origin = site.repository()
+    old, new = newest(origin), origin.push({"mao.yml": definition(commands=COUNT + SHOW)})
+    site.register()
+    site.services.installations.request("slow")
+    agent = site.install_in_background(commit=old)
+    site.until(lambda: site.services.installations.get("slow").log == "begun\n")
+    site.services.installations.request("visitors", commit=new)
+    go.touch()
+    agent.join(60)
+    row = site.services.installations.get("visitors")
+    assert (row.state, row.commit, row.wanted_commit) == ("READY", new, new)
+
+
 def test_an_attempt_that_was_replaced_changes_nothing(site: Site) -> None:
     site.repository()
     site.register()
     site.services.installations.request("visitors")
     with site.parts.database.transaction() as session:
-        old = InstallationRepository(session).begin("visitors") or 0
+        begun = InstallationRepository(session).begin("visitors")
+    assert begun is not None
+    old = begun.number or 0
     site.begin()
     work_on_installations(site.context)
     before = site.services.installations.get("visitors")
