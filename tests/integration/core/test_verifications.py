@@ -53,17 +53,18 @@ def test_a_change_is_a_runs_only_where_the_record_says_so(
     site: Site, owner: Identity, verifications: VerificationService
 ) -> None:
     first = site.run()
-    path = f"data-{first.id}.csv"
-    (site.tree / path).write_text("forged\n")
+    overwritten, collected = f"data-{first.id}.csv", f"control-{1000 + first.id}.csv"
+    (site.tree / overwritten).write_text("forged\n")
     to_come = first.id + 1
     forged = site.workdirs.commit("spike", "sync", {"Mao-Node": "n\udcff"}, to_come)
-    [change] = verifications.verify(owner, first.id)["changed"]
-    assert (change["commit"], change["run"], change["is_recorded"]) == (forged, str(to_come), False)
-
-    (site.tree / path).write_text("by a run\n")
+    (site.tree / collected).write_text("901\n")
     second = site.run()
-    [change] = verifications.verify(owner, first.id)["changed"]
-    assert (change["commit"], change["run"], change["is_recorded"]) == (second.output_commit, str(second.id), True)
+    changed = {change["path"]: change for change in verifications.verify(owner, first.id)["changed"]}
+    shown = {path: (found["commit"], found["run"], found["is_recorded"]) for path, found in changed.items()}
+    assert shown == {
+        overwritten: (forged, str(to_come), False),
+        collected: (second.output_commit, str(second.id), True),
+    }
 
 
 def test_files_that_git_ignores_are_noted_and_named_where_a_replay_differs(
