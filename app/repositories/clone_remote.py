@@ -171,11 +171,13 @@ def refresh(repository: Repository, url: str, branch: str, progress: Progress | 
         require_branch(repository, branch)
     try:
         before = fetched(repository, url, branch, progress, seconds)
+        warning = _forwarded(repository, before)
     except (RemoteDown, BackendFailed) as error:
         if isinstance(error, BackendFailed) and error.cause != "data_unavailable":
             raise
+        # A move forward may need contents from the remote, and so can be cut short by its absence as well.
+        recover(repository)
         return RefreshResult(repository.head(), is_stale=True, warning=f"The clone was not refreshed: {error.message}")
-    warning = _forwarded(repository, before)
     try:
         repository.collect_garbage()
     except BackendFailed as error:

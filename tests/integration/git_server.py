@@ -68,7 +68,8 @@ class GitServer:
     """Serves every bare repository below ``root`` as ``<url>/<name>.git``.
 
     ``private`` names the repositories that want a token; ``tokens`` maps a token to ``read`` and ``write``. ``faults``
-    maps a repository to status lines that are given, one a request, instead of an answer; the last one stays.
+    maps a repository to status lines that are given, one a request, instead of an answer (an empty one: the answer);
+    the last one stays.
     Those in ``two_faced`` speak git's protocol with every other command only, and else serve files, as the simplest of
     servers do. While ``gate`` is cleared every answer stops after its first 512 KiB.
     """

@@ -117,6 +117,27 @@ def test_a_remote_that_is_away_is_named_where_it_is_needed_and_only_there(
     assert workdirs.refresh("data", server.url("data")).is_stale
 
 
+@pytest.mark.parametrize("answered", [5, 6])
+def test_a_remote_that_goes_away_between_the_names_and_the_contents_leaves_the_clone_as_it_was(
+    server: GitServer, origin: Origin, workdirs: Workdirs, importdir: Path, first: str, answered: int
+) -> None:
+    url = server.url("data")
+    head = workdirs.clone("data", url, history=History.BLOBLESS)
+    (workdirs.path("data") / "ours.csv").write_text("1\n")
+    before = contents(workdirs.path("data"))
+    newer = origin.push({"theirs.csv": "1\n", "large.bin": noise(300_000)})
+    # Two requests for the branches, three for commits and names; the next ones are for contents.
+    server.faults["data"] = [*[""] * answered, "503 Service Unavailable"]
+    result = workdirs.refresh("data", url)
+    assert (result.head, result.is_stale) == (head, True)
+    assert result.warning.startswith("The clone was not refreshed: ")
+    assert repository_of(importdir).commit_of("refs/remotes/origin/main") == newer
+    assert contents(workdirs.path("data")) == before
+    del server.faults["data"]
+    assert workdirs.refresh("data", url) == RefreshResult(newer)
+    assert contents(workdirs.path("data")) == {**before, "theirs.csv": b"1\n", "large.bin": noise(300_000)}
+
+
 @pytest.mark.parametrize("history", [History.BLOBLESS, History.SHALLOW])
 def test_a_clone_with_gaps_gives_no_snapshot_away(
     server: GitServer, origin: Origin, workdirs: Workdirs, first: str, history: History
