@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import platform
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -23,6 +22,7 @@ from typing import Any, BinaryIO
 from app.errors import BackendFailed, Unavailable
 from app.executors import process_code, process_files, process_folder, process_tree, secret_folders
 from app.executors.base import Leftover, Observation, Phase, RunRequest, StopMode, StoredImage, written_folder
+from app.folders import disk_bytes, remove_folder
 from app.models.run import Cause
 from app.models.tool import Profile
 
@@ -159,11 +159,14 @@ class ProcessExecutor:
             self.wait(handle, _PAUSE_SECONDS)
 
     def remove(self, handle: str) -> None:
-        """Kill what is left of the attempt and delete its folder."""
+        """Kill what is left of the attempt and delete its folder, and last what makes it be found."""
         self.stop(handle, StopMode.FORCE, 0)
-        beside = (process_files.place_of(self._folder, handle), process_code.view_of(self._folder, handle))
-        for folder in (*beside, self._place(handle)):
-            shutil.rmtree(folder, onerror=_unless_gone)
+        try:
+            remove_folder(process_files.place_of(self._folder, handle))
+            remove_folder(process_code.view_of(self._folder, handle))
+            process_folder.remove(self._place(handle))
+        except OSError as error:
+            raise BackendFailed(f"The folder of '{handle}' cannot be removed: {error.strerror}.") from error
 
     def leftovers(self, installation: str, node: str) -> list[Leftover]:
         """List the folders of this installation's node."""
@@ -179,7 +182,7 @@ class ProcessExecutor:
 
     def size(self, handle: str) -> int:
         """Give the bytes of the attempt's folder."""
-        return process_folder.disk_bytes(self._place(handle))
+        return disk_bytes(self._place(handle))
 
     def images(self) -> list[StoredImage]:
         """Give nothing; a process has no image."""
@@ -218,12 +221,6 @@ class ProcessExecutor:
 
     def _processes(self, folder: Path) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
         return process_folder.read(folder / process_folder.STARTED), process_folder.read(folder / process_folder.TOOL)
-
-
-def _unless_gone(_remove: object, _path: str, error: tuple[type[BaseException], BaseException, object]) -> None:
-    """Go on where something is gone already: an agent that was replaced may remove the same at the same time."""
-    if not isinstance(error[1], FileNotFoundError):
-        raise error[1]
 
 
 def _run_wrapper(folder: Path, log: BinaryIO) -> int:

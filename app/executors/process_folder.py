@@ -9,7 +9,7 @@ exit.json       how it ended; its presence makes the attempt over
 wrapper.log     what the wrapper itself had to complain about
 ==============  ======================================================================================
 
-Standard library only: the wrapper imports this.
+The wrapper imports this, so it needs the standard library only, and app.folders, which needs no more.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ import threading
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+
+from app.folders import remove_folder
 
 REQUEST = "request.json"
 STARTED = "started.json"
@@ -55,14 +57,20 @@ def claim(path: Path, values: dict[str, Any]) -> bool:
     return True
 
 
-def disk_bytes(folder: Path) -> int:
-    """Give the bytes of the files below a folder; what vanishes meanwhile counts nothing, and no link is followed."""
-    total = 0
-    for place, _, names in os.walk(folder):
-        for name in names:
-            with suppress(FileNotFoundError):
-                total += os.lstat(f"{place}/{name}").st_size
-    return total
+def remove(folder: Path) -> None:
+    """Remove an attempt's folder; what is absent is no error.
+
+    What makes the attempt exist goes last, so that a removal that was cut short is found and done again.
+
+    Raises:
+        OSError: the system refuses.
+    """
+    with suppress(FileNotFoundError):
+        for path in list(folder.iterdir()):
+            if path.name not in (REQUEST, STARTED):
+                remove_folder(path)
+    remove_folder(folder / STARTED)
+    remove_folder(folder)
 
 
 def _staged(path: Path, values: dict[str, Any]) -> Path:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import errno
 import os
 import re
-import shutil
 import stat
 import tempfile
 from contextlib import suppress
@@ -19,6 +18,7 @@ from pathlib import Path
 from app.clock import utc_now
 from app.errors import BackendFailed
 from app.executors.base import RunRequest
+from app.folders import remove_folder
 from app.models.names import FILE_NAME_PATTERN, FILE_NAME_RULE
 
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - the folders in it are ours alone, and that is checked.
@@ -78,7 +78,7 @@ def size_bytes(installation: str, run_id: int, attempt: int) -> int:
 
 def remove(installation: str, run_id: int, attempt: int) -> None:
     """Remove the folder of an attempt; what is absent is no error."""
-    _remove(_folder_of(installation) / f"{run_id}-{attempt}")
+    remove_folder(_folder_of(installation) / f"{run_id}-{attempt}")
 
 
 def remove_unfinished(installation: str) -> None:
@@ -88,7 +88,7 @@ def remove_unfinished(installation: str) -> None:
         with suppress(FileNotFoundError):
             age_seconds = utc_now().timestamp() - folder.stat().st_mtime
             if name.startswith(_UNFINISHED) and age_seconds > _UNFINISHED_SECONDS:
-                _remove(folder)
+                remove_folder(folder)
 
 
 def _folder_of(installation: str) -> Path:
@@ -100,11 +100,6 @@ def _names(installation: str) -> list[str]:
         return [path.name for path in _folder_of(installation).iterdir()]
     except OSError:
         return []
-
-
-def _remove(folder: Path) -> None:
-    with suppress(FileNotFoundError):
-        shutil.rmtree(folder)
 
 
 def _read_all(folder: Path, tool: str) -> dict[str, bytes]:
@@ -173,7 +168,7 @@ def _fill(folder: Path, secrets: dict[str, bytes], uid: int) -> None:
         if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
             raise
     finally:
-        _remove(unfinished)
+        remove_folder(unfinished)
 
 
 def _written(path: Path, content: bytes) -> Path:

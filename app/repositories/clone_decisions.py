@@ -6,11 +6,11 @@ Both may be cut short and repeated. That files were promoted is known by a ref t
 from __future__ import annotations
 
 from app.errors import NotFound, WrongState
+from app.folders import remove_folder
 from app.repositories.clone_quarantine import PREFIX
 from app.repositories.clone_rebase import changes, conflicting, with_entries
 from app.repositories.clone_remote import forward
 from app.repositories.clone_repository import Repository
-from app.repositories.folders import remove_folder
 
 _PROMOTED = "refs/mao/promoted/"
 _NAMED_PATHS = 3

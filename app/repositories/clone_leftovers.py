@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+from app.folders import disk_bytes, remove_folder
 from app.models.names import NAME_PATTERN
 from app.repositories.clone_repository import GIT_DIRS, Places
-from app.repositories.folders import disk_bytes, remove_folder
 
 _HIDDEN = re.compile(rf"\.(?:new|gone|gone-refused)-({NAME_PATTERN})")
 

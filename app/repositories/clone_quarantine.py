@@ -9,8 +9,9 @@ from __future__ import annotations
 import logging
 
 from app.errors import BackendFailed
+from app.folders import remove_folder
 from app.repositories.clone_repository import Repository
-from app.repositories.folders import offenders, remove_folder
+from app.repositories.offenders import offenders
 
 _log = logging.getLogger(__name__)
 

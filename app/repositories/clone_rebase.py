@@ -10,8 +10,8 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from app.folders import remove_folder
 from app.repositories.clone_repository import Repository
-from app.repositories.folders import remove_folder
 
 _ABSENT = "000000"
 _KEPT_HEADERS = (b"author ", b"committer ", b"encoding ")

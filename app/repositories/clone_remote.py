@@ -9,10 +9,11 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from app.errors import BackendFailed, RemoteDown, WrongState
+from app.folders import remove_folder
 from app.models.dataset import History
 from app.repositories.clone_repository import ACCOUNTED, FOLLOWED, Repository
-from app.repositories.folders import Offence, offenders, remove_folder
 from app.repositories.git_progress import Progress
+from app.repositories.offenders import Offence, offenders
 
 _log = logging.getLogger(__name__)
 

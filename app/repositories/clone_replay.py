@@ -10,8 +10,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from app.errors import BackendFailed
+from app.folders import remove_folder
 from app.repositories.clone_repository import GIT_DIRS, Repository
-from app.repositories.folders import Offence, offenders, remove_folder
+from app.repositories.offenders import Offence, offenders
 
 REPLAYS = ".replays"
 MOST_KEPT = 100

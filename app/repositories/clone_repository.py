@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from app.errors import BackendFailed, Conflict, NotFound
-from app.repositories.folders import Offence, offenders, remove_folder
+from app.folders import remove_folder
 from app.repositories.git_command import Conditions, GitCommand, GitOutput
 from app.repositories.git_errors import MissingObjects
 from app.repositories.git_progress import Progress
+from app.repositories.offenders import Offence, offenders
 
 GIT_DIRS = ".git-dirs"
 ACCOUNTED = "refs/mao/published/head"

@@ -10,9 +10,9 @@ import re
 from pathlib import Path
 
 from app.errors import BackendFailed, Conflict, Invalid
+from app.folders import remove_folder
 from app.repositories.clone_remote import ClonePlan, fetch_new, patiently, place
 from app.repositories.clone_repository import PINNED, Repository
-from app.repositories.folders import remove_folder
 from app.repositories.git_progress import Progress
 
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")

@@ -19,8 +19,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from app.errors import BackendFailed
+from app.folders import LONGEST_PATH, disk_bytes, entries, remove_folder
 from app.models.names import NAME_PATTERN, checked_name
-from app.repositories.folders import disk_bytes, remove_folder
 from app.repositories.git_code import Checkout, check_out
 from app.repositories.git_command import GitCommand
 from app.settings import Git
@@ -85,14 +85,14 @@ class CodeFolders:
         """Make what an installer has left ours, readable by all and writable by nobody else. No link is followed.
 
         Raises:
-            BackendFailed: it left a file that is also outside.
+            BackendFailed: it left a file that is also outside, or folders that are too deep.
         """
         place = self.place(name, number)
         with _door():
             remove_folder(place / TEMPORARY)
             for folder in (CODE, ENVIRONMENT):
-                paths = list(_entries(place / folder))
-                _refuse_shared_files(paths, place)
+                paths = list(_opened(place / folder))
+                _refuse_shared_files(paths)
                 for path in paths:
                     _take(path)
 
@@ -138,11 +138,25 @@ def _entries(top: Path) -> Iterator[Path]:
     if not top.is_dir():
         return
     yield top
-    for folder, folders, files in os.walk(top):
-        yield from (Path(folder, name) for name in (*folders, *files))
+    for entry in entries(str(top), too_deep=_refuse_depth):
+        if len(os.fsencode(entry.path)) >= LONGEST_PATH:
+            _refuse_depth(entry.path)
+        yield Path(entry.path)
 
 
-def _refuse_shared_files(paths: list[Path], place: Path) -> None:
+def _opened(top: Path) -> Iterator[Path]:
+    """Give what ``_entries`` gives, each folder made ours before it is entered: it may be closed to us."""
+    for path in _entries(top):
+        if path.is_dir() and not path.is_symlink():
+            _take(path)
+        yield path
+
+
+def _refuse_depth(_path: str) -> None:
+    raise BackendFailed("The installer left folders in folders that are too deep for this machine.")
+
+
+def _refuse_shared_files(paths: list[Path]) -> None:
     seen: dict[tuple[int, int], list[int]] = {}
     for path in paths:
         status = path.lstat()

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from app.errors import BackendFailed, Invalid
-from app.repositories.folders import remove_folder
+from app.folders import remove_folder
 from app.repositories.git_command import Conditions, GitCommand, GitOutput
 from app.repositories.git_urls import checked_branch, checked_url
 from app.settings import Git

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import IO, BinaryIO, cast
 
 from app.errors import BackendFailed, MaoError, RemoteDown
-from app.repositories.folders import disk_bytes
+from app.folders import disk_bytes
 from app.repositories.git_access import access_to, secrets_of
 from app.repositories.git_environment import environment
 from app.repositories.git_errors import is_too_large, too_large, translated

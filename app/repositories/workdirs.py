@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app.errors import BackendFailed, Conflict, Locked, MaoError, WrongState
+from app.folders import disk_bytes, remove_folder
 from app.repositories import (
     clone_evidence,
     clone_leftovers,
@@ -22,7 +23,6 @@ from app.repositories.clone_left_behind import fetch_left_behind
 from app.repositories.clone_publishing import PublishingClones, message_of
 from app.repositories.clone_remote import ClonePlan, RefreshResult
 from app.repositories.clone_repository import GIT_DIRS, Repository
-from app.repositories.folders import disk_bytes, remove_folder
 from app.repositories.git_progress import Progress
 
 __all__ = ["CloneFacts", "RefreshResult", "Workdirs"]

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-COMMON = ("app.errors", "app.clock", "app.settings", "app.log")
+COMMON = ("app.errors", "app.clock", "app.settings", "app.log", "app.folders")
 BELOW_API = ("app.services", "app.repositories", "app.executors", "app.models", "app.spike", "app.compare")
 
 # A module belongs to the longest name in this table that it starts with; the value says which of our own it may import.
@@ -22,6 +22,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
     "app.errors": (),
     "app.clock": (),
     "app.log": (),
+    "app.folders": (),
     "app.settings": ("app.errors",),
     "app.factory": ("app.api", "app.wiring", *COMMON),
     "app.wiring": (*BELOW_API, *COMMON),

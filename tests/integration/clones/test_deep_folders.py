@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from app.repositories.folders import Offence, Offender, disk_bytes, offenders, remove_folder
+from app.folders import disk_bytes, remove_folder
+from app.repositories.offenders import Offence, Offender, offenders
 from app.repositories.workdirs import Workdirs
 from tests.integration.clones.sights import ROOT, contents, repository_of
 
@@ -18,7 +19,7 @@ LEVELS = 3000
 _AS_NOBODY = """
 import os, sys
 from pathlib import Path
-from app.repositories.folders import remove_folder
+from app.folders import remove_folder
 os.chdir(sys.argv[1])
 os.setgroups([])
 os.setgid(65534)

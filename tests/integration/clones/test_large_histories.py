@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
+from app.folders import disk_bytes
 from app.models.dataset import History
-from app.repositories.folders import disk_bytes
 from tests.integration.clones.sights import ROOT
 from tests.integration.git_server import GitServer, git
 from tests.integration.histories import Step, write_history

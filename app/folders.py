@@ -1,4 +1,7 @@
-"""Folders that strangers fill: what is in them, how large they are, and how they go. No link is ever followed."""
+"""Folders that strangers fill: what is in them, how large they are, and how they go. No link is ever followed.
+
+Standard library only, since every floor may use it.
+"""
 
 from __future__ import annotations
 
@@ -8,80 +11,19 @@ import stat
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
+
+LONGEST_PATH = 4096
+"""Bytes of a path that Linux takes, the final zero included."""
 
 _BLOCK_BYTES = 512
 _LEAST_BYTES = 4096
-_LONGEST_PATH = 4096
-"""Bytes of a path that Linux takes, the final zero included."""
 
 
-class Offence(StrEnum):
-    """Why an entry of a work tree cannot become part of a data set."""
-
-    NESTED_REPOSITORY = "a git repository inside the data set"
-    LEAVING_LINK = "a link that leaves the data set"
-    SPECIAL_FILE = "a pipe, socket or device"
-    TOO_DEEP = "a folder that is too deep for this machine"
-
-
-@dataclass(frozen=True)
-class Offender:
-    """An entry that cannot become part of a data set; ``path`` is relative to the work tree."""
-
-    path: str
-    offence: Offence
-
-
-def offenders(tree: Path) -> Iterator[Offender]:
-    """Find what git must not be shown. The top ``.git`` is left out: it is git's own."""
-    root = os.path.realpath(tree)
-    own = str(Path(root, ".git"))
-    too_deep: list[str] = []
-    for entry in _entries(root, is_git_closed=True, too_deep=too_deep.append):
-        # Almost every entry is a file or a folder, and there may be very many: the cheap questions come first.
-        if _is_git(entry.name):
-            if entry.path != own:
-                yield Offender(os.path.relpath(entry.path, root), Offence.NESTED_REPOSITORY)
-        elif entry.is_file(follow_symlinks=False) or entry.is_dir(follow_symlinks=False):
-            continue
-        elif not entry.is_symlink():
-            yield Offender(os.path.relpath(entry.path, root), Offence.SPECIAL_FILE)
-        elif len(os.fsencode(entry.path)) >= _LONGEST_PATH:
-            too_deep.append(entry.path)
-        elif _is_leaving(entry.path, root):
-            yield Offender(os.path.relpath(entry.path, root), Offence.LEAVING_LINK)
-    # What has a path that is too long can be named, and moved, only by the folder at its top.
-    for name in sorted({Path(os.path.relpath(path, root)).parts[0] for path in too_deep}):
-        yield Offender(name, Offence.TOO_DEEP)
-
-
-def _is_git(name: str) -> bool:
-    return name.lower() == ".git"
-
-
-def _is_leaving(link: str, root: str) -> bool:
-    # An absolute target means another place in every clone and container, even where it lies inside this one.
-    if Path(link).readlink().is_absolute():
-        return True
-    try:
-        Path(link).stat()
-    except OSError as error:
-        # Too many links, one behind the other: nobody follows them, and the last of them is looked at by itself.
-        if error.errno == errno.ELOOP:
-            return False
-    try:
-        return not Path(os.path.realpath(link)).is_relative_to(root)
-    except RecursionError:
-        # As many links by way of folders that are not there, which is no accident.
-        return True
-
-
-def _entries(
-    top: str, *, is_git_closed: bool = False, too_deep: Callable[[str], None] = lambda _: None
+def entries(
+    top: str, *, closed: Callable[[str], bool] = lambda _: False, too_deep: Callable[[str], None] = lambda _: None
 ) -> Iterator[os.DirEntry[str]]:
-    """Give everything below ``top``, on wish nothing below a folder called ``.git``; a vanished folder is empty.
+    """Give everything below ``top``, but for what is below a folder with a ``closed`` name; a vanished folder is empty.
 
     A folder whose path is longer than the system takes is told to ``too_deep`` and left out.
     """
@@ -90,7 +32,7 @@ def _entries(
         folder = waiting.pop()
         try:
             with os.scandir(folder) as found:
-                entries = list(found)
+                inside = list(found)
         except FileNotFoundError:
             continue
         except OSError as error:
@@ -98,9 +40,9 @@ def _entries(
                 raise
             too_deep(folder)
             continue
-        for entry in entries:
+        for entry in inside:
             yield entry
-            if entry.is_dir(follow_symlinks=False) and not (is_git_closed and _is_git(entry.name)):
+            if entry.is_dir(follow_symlinks=False) and not closed(entry.name):
                 waiting.append(entry.path)
 
 
@@ -110,7 +52,7 @@ def disk_bytes(folder: Path) -> int:
     Room alone would not do: a file system gives it late, or never to zeros.
     """
     total = 0
-    for entry in _entries(str(folder)):
+    for entry in entries(str(folder)):
         try:
             status = entry.stat(follow_symlinks=False)
         except FileNotFoundError:
@@ -180,12 +122,12 @@ class _Removal:
             self._go(name)
         os.fchmod(self._here, stat.S_IRWXU)
         with os.scandir(self._here) as found:
-            entries = list(found)
-        for entry in entries:
+            inside = list(found)
+        for entry in inside:
             if not entry.is_dir(follow_symlinks=False):
                 with suppress(FileNotFoundError):
                     os.unlink(entry.name, dir_fd=self._here)
-        folders = [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
+        folders = [entry.name for entry in inside if entry.is_dir(follow_symlinks=False)]
         self._levels.append(_Level(self._identity(), folders))
         return True
 
