@@ -84,6 +84,7 @@ SEARCHES: dict[str, Any] = {
     "imageDigest": "sha256:olga",
     "inputCommit": "1a",
     "outputCommit": "2b",
+    "quarantineState": "held",
 }
 
 # What the nodes share, and so every token reads, about runs of every owner: with all that is told of them.
