@@ -28,9 +28,8 @@ from app.services.file_mounts import remove_stray_files
 from app.services.hygiene import sweep
 from app.services.installations_work import work_on_installations
 from app.services.lock_keeping import LockKeeper, hear_of_freed_locks
-from app.services.publishing import push_due
 from app.services.publishing_index import index_pushed
-from app.services.quarantine_work import work_on_decisions
+from app.services.publishing_later import push_due, work_on_decisions
 from app.services.secrets import sweep_secrets
 from app.services.snapshot_indexing import SnapshotIndexer
 from app.services.terms import LeaderWatch, Life, begin_term, fence_of

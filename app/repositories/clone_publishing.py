@@ -58,6 +58,11 @@ class PublishingClones(HeldClones):
         with self._held(name) as repository:
             return clone_decisions.promote(repository.require(), run_id, message_of(subject, trailers))
 
+    def is_promoted(self, name: str, run_id: int) -> bool:
+        """Tell whether what was kept of a run is data already, by a promotion that may have been cut short."""
+        with self._held(name) as repository:
+            return clone_decisions.promoted(repository.require(), run_id) != ""
+
     def discard(self, name: str, run_id: int) -> None:
         """Remove what is kept of a run; what is absent is no error."""
         with self._held(name) as repository:

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from app.errors import BackendFailed, RemoteDown
-from app.repositories.clone_rebase import Rebased, identities, rebased
+from app.repositories.clone_rebase import Rebased, identities, named, rebased
 from app.repositories.clone_remote import fetched
 from app.repositories.clone_repository import ACCOUNTED, FOLLOWED, SET_ASIDE, Repository
 from app.repositories.git_push import push
@@ -22,7 +22,6 @@ from app.repositories.git_push import push
 TRIES = 8
 PAUSE_SECONDS = 0.2
 _ORIGINALS = "refs/mao/originals"
-_NAMED_PATHS = 3
 
 
 @dataclass(frozen=True)
@@ -178,7 +177,7 @@ def _aside(repository: Repository, theirs: str) -> dict[str, tuple[str, str]]:
     limits = [f"^{theirs}"] if theirs else []
     return {
         identity: (commit, branch)
-        for branch in _conflict_branches(repository)
+        for branch in conflict_branches(repository)
         for commit, identity in identities(repository, f"refs/heads/{branch}", *limits).items()
     }
 
@@ -194,15 +193,13 @@ def _set_aside(
     repository.run("update-ref", f"refs/heads/{target.conflict_branch}", copies.tip)
     branch = _push_conflict(repository, target, target.conflict_branch, copies.tip, end)
     aside = {commit: (copy, branch) for commit, copy in copies.commits.items()}
-    more = len(conflicts) - _NAMED_PATHS
-    named = ", ".join(repr(path) for path in conflicts[:_NAMED_PATHS]) + (f" and {more} more" if more > 0 else "")
-    message = f"Others have changed {named} as well; kept on branch {branch}."
+    message = f"Others have changed {named(conflicts)} as well; kept on branch {branch}."
     return Published(sides.ours, sides.known.landed, {**sides.known.aside, **aside}, message)
 
 
 def _complete_conflicts(repository: Repository, target: Target, end: float) -> None:
     """Push the conflict branches that the remote was not seen to have."""
-    for branch in _conflict_branches(repository):
+    for branch in conflict_branches(repository):
         tip = repository.commit_of(f"refs/heads/{branch}")
         if repository.commit_of(f"{SET_ASIDE}{branch}") != tip:
             _push_conflict(repository, target, branch, tip, end)
@@ -224,7 +221,8 @@ def _push_conflict(repository: Repository, target: Target, branch: str, tip: str
     return name
 
 
-def _conflict_branches(repository: Repository) -> list[str]:
+def conflict_branches(repository: Repository) -> list[str]:
+    """List the local branches that keep what is in conflict with the remote."""
     return repository.run("for-each-ref", "--format=%(refname:lstrip=2)", "refs/heads/conflict/").text.splitlines()
 
 

@@ -82,11 +82,16 @@ def _joined(repository: Repository, commit: str, paths: list[str]) -> str:
         remove_folder(listing)
 
 
+def before_message(run_id: int) -> str:
+    """Give the message of the commit that holds what was there before a run and was not committed."""
+    return f"before run {run_id}"
+
+
 def _before(repository: Repository, baseline: str, run_id: int) -> str:
     """Give a commit that holds exactly what was there before the run, behind what is on its branch already."""
     tip = repository.commit_of(f"{PREFIX}{run_id}") or repository.head()
     is_as_before = tip and repository.tree_of(tip) == baseline
-    return tip if is_as_before else repository.commit_tree(baseline, tip, f"before run {run_id}")
+    return tip if is_as_before else repository.commit_tree(baseline, tip, before_message(run_id))
 
 
 def _added(repository: Repository, tree: str, before: str, run_id: int) -> str:

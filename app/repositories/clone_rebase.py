@@ -14,6 +14,7 @@ from app.folders import remove_folder
 from app.repositories.clone_repository import Repository
 
 _ABSENT = "000000"
+_NAMED_PATHS = 3
 _KEPT_HEADERS = (b"author ", b"committer ", b"encoding ")
 _IDENTITY = "--format=%H%x1f%an%x1f%ae%x1f%at%x1f%cn%x1f%ce%x1f%ct%x1f%B"
 
@@ -84,6 +85,12 @@ def conflicting(ours: Mapping[str, Entry], theirs: Mapping[str, Entry]) -> list[
         if theirs.get(path, entry) != entry
         or (entry.is_there and (path in their_folders or any(_is_file(theirs, folder) for folder in _folders(path))))
     )
+
+
+def named(paths: Sequence[str]) -> str:
+    """Name paths in a sentence, of many the first few."""
+    more = len(paths) - _NAMED_PATHS
+    return ", ".join(repr(path) for path in paths[:_NAMED_PATHS]) + (f" and {more} more" if more > 0 else "")
 
 
 def _is_file(side: Mapping[str, Entry], path: str) -> bool:

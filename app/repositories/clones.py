@@ -61,6 +61,10 @@ class CloneRepository:
         statement = update(Clone).where(Clone.name == name, Clone.state == CloneState.CLONING)
         self._session.execute(statement.values(progress_percent=percent, message=message, updated_at=utc_now()))
 
+    def set_head(self, name: str, commit: str) -> None:
+        """Note which commit the clone shows."""
+        self._session.execute(update(Clone).where(Clone.name == name).values(head_commit=commit))
+
     def lock(self, name: str) -> None:
         """Keep everybody else from claiming or changing this clone until the transaction ends."""
         self._session.execute(select(func.pg_advisory_xact_lock(func.hashtext(f"clone {name}"))))

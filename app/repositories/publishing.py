@@ -71,9 +71,11 @@ class PublishRepository:
         """Note what became of a decision, by a conditional UPDATE; give whether the row changed."""
         return self._change(update(Run).where(Run.id == run_id), old, new, columns)
 
-    def asked(self, limit: int = 100) -> Sequence[Run]:
-        """Give the runs of which files are to be promoted or discarded, oldest first."""
+    def asked(self, clone: str | None = None, limit: int = 100) -> Sequence[Run]:
+        """Give the runs, all or those of one clone, of which files are to be promoted or discarded, oldest first."""
         query = select(Run).where(Run.quarantine_state.in_(_ASKED)).order_by(Run.id)
+        if clone is not None:
+            query = query.where(Run.clone == clone)
         return list(self._session.scalars(query.limit(limit)))
 
     def _change(self, statement: Any, old: QuarantineState, new: QuarantineState, columns: Mapping[str, Any]) -> bool:

@@ -228,7 +228,7 @@ _EXPLAIN = text("""
                 end,
             'disk: ' || cast(:disk as text),
             'lock: the clone ' || r.clone || ' held by run ' || holder.id,
-            case when c.name is not null then 'lock: the clone ' || c.name || ' is being made or removed' end,
+            case when c.name is not null then 'lock: the clone ' || c.name || ' is being made, pushed or removed' end,
             case when f.id < r.id then 'job: run ' || f.id || ' of the same job comes first' end,
             case when :per_tool > 0 and of_tool.held >= :per_tool
                 then 'slot: the tool ' || r.tool || ' has as many runs as it may have, ' || :per_tool end,

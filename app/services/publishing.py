@@ -86,19 +86,8 @@ def _pushed_at_end(context: AgentContext, run: Run) -> tuple[Run, list[str]]:
     return run, [] if run.push_state == PushState.PUSHED else [run.push_message or _TRIED_AGAIN]
 
 
-def push_due(context: AgentContext) -> None:
-    """Push what is due of every clone. No work tree is touched, so runs may go on in them."""
-    with context.database.transaction() as session:
-        clones = PublishRepository(session).due_clones(utc_now())
-    for clone in clones:
-        with context.database.transaction() as session:
-            waiting = PublishRepository(session).open_of(clone)
-        if waiting and not context.lost.is_set():
-            push(context, clone, waiting)
-
-
 def push(context: AgentContext, clone: str, runs: Sequence[Run], seconds: float | None = None) -> None:
-    """Push a clone's commits for ``runs``, which wait for it, and note what became of them.
+    """Push a clone's commits for ``runs``, which wait for it, and note what became of them. The caller holds the clone.
 
     Raises:
         Unavailable: a system other than the git server is away.

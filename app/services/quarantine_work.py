@@ -6,72 +6,63 @@ import logging
 from typing import Any
 
 from app.clock import utc_now
-from app.errors import MaoError, NotFound, Unavailable
-from app.models.clone import BUSY, CloneState
+from app.errors import DatabaseDown, MaoError, NotFound, Superseded, Unavailable
 from app.models.run import PushState, QuarantineState, Run
 from app.models.tool import Publish
+from app.repositories.agents import AgentRepository
 from app.repositories.clones import CloneRepository
 from app.repositories.publishing import PublishRepository
-from app.repositories.runs import RunRepository
 from app.services.agent_context import AgentContext
-from app.services.publishing import policy_of, push, trailers_of
+from app.services.publishing import policy_of, trailers_of
 from app.services.requests import run_date
 
 log = logging.getLogger(__name__)
 
 
-def work_on_decisions(context: AgentContext) -> None:
-    """Do what was decided, one run after the other; what a run is in the way of comes again."""
+def finish_decisions(context: AgentContext, clone: str) -> None:
+    """Do what was decided about runs of a clone that the caller holds, oldest first.
+
+    Done before anything else moves the branch, lest the commit of a promotion that was cut short be moved unrecorded.
+    What cannot be done now, because a system is away, is told in the run's row and comes again.
+
+    Raises:
+        Unavailable: the database is away, or another agent has taken over.
+    """
     with context.database.transaction() as session:
-        asked = PublishRepository(session).asked()
+        asked = PublishRepository(session).asked(clone)
     for run in asked:
-        if not context.lost.is_set() and _begin(context, run.clone or ""):
-            _decide(context, run, run.clone or "")
-
-
-def _begin(context: AgentContext, name: str) -> bool:
-    """Take the clone, unless a run or somebody else has it in use; no run begins to from then on."""
-    with context.database.transaction() as session:
-        clones = CloneRepository(session)
-        clones.lock(name)
-        clone = clones.find(name)
-        if clone is None:
-            return True
-        if clone.state in BUSY or RunRepository(session).holder_of(name) is not None:
-            return False
-        return clones.change(name, CloneState(clone.state), CloneState.CLONING)
+        if not context.lost.is_set():
+            _decide(context, run, clone)
 
 
 def _decide(context: AgentContext, run: Run, clone: str) -> None:
-    head = None
+    asked = QuarantineState(run.quarantine_state or "")
     try:
-        if run.quarantine_state == QuarantineState.DISCARDING:
+        if asked is QuarantineState.DISCARDING:
             _discard(context, run, clone)
         else:
-            head = _promote(context, run, clone)
-    except Unavailable:
+            _promote(context, run, clone)
+    except (DatabaseDown, Superseded):
         raise
+    except Unavailable as error:
+        log.warning("The decision about run %s has to wait: %s", run.id, error.message)
+        _settle(context, run, asked, quarantine_message=f"{error.message} It is tried again by itself.")
     except MaoError as error:
         log.warning("The decision about run %s could not be carried out: %s", run.id, error.message)
         sentence = f"{error.message} {error.hint}" if error.hint else error.message
         _settle(context, run, QuarantineState.HELD, quarantine_message=sentence)
-    _give_back(context, clone, head)
-    if head is not None and policy_of(run) == Publish.PUSH:
-        with context.database.transaction() as session:
-            promoted = RunRepository(session).get(run.id)
-        push(context, clone, [promoted])
 
 
-def _promote(context: AgentContext, run: Run, clone: str) -> str:
-    """Put the run's files onto the branch, on top of what is there now, and give the commit."""
-    context.workdirs.refresh(clone, run.data_url or "", run.data_branch or "")
+def _promote(context: AgentContext, run: Run, clone: str) -> None:
+    """Put the run's files onto the branch, on top of what is there now; pushing the commit is due then."""
+    if not context.workdirs.is_promoted(clone, run.id):
+        context.workdirs.refresh(clone, run.data_url or "", run.data_branch or "")
     trailers = {**trailers_of(context, run), "Mao-Promoted-By": run.quarantine_decided_by or ""}
     commit = context.workdirs.promote(clone, run.id, f"sync {run_date(run)}", trailers)
     columns: dict[str, Any] = {"output_commit": commit, "original_commit": commit, "quarantine_message": None}
     if policy_of(run) == Publish.PUSH:
         columns |= {"push_state": PushState.PENDING, "push_due_at": utc_now()}
-    _settle(context, run, QuarantineState.PROMOTED, **columns)
-    return commit
+    _settle(context, run, QuarantineState.PROMOTED, head=context.workdirs.head(clone), **columns)
 
 
 def _discard(context: AgentContext, run: Run, clone: str) -> None:
@@ -82,13 +73,12 @@ def _discard(context: AgentContext, run: Run, clone: str) -> None:
     _settle(context, run, QuarantineState.DISCARDED, quarantine_message=None)
 
 
-def _settle(context: AgentContext, run: Run, new: QuarantineState, **columns: Any) -> None:
+def _settle(context: AgentContext, run: Run, new: QuarantineState, head: str | None = None, **columns: Any) -> None:
+    """Note what became of a decision and, where it moved the branch, the clone's ``head``: both or neither."""
     with context.database.transaction() as session:
-        PublishRepository(session).settle(run.id, QuarantineState(run.quarantine_state or ""), new, **columns)
-
-
-def _give_back(context: AgentContext, name: str, head: str | None) -> None:
-    state = CloneState.READY if context.workdirs.exists(name) else CloneState.FAILED
-    columns = {"head_commit": head} if head else {}
-    with context.database.transaction() as session:
-        CloneRepository(session).change(name, CloneState.CLONING, state, **columns)
+        AgentRepository(session).hold_term(context.node, context.epoch)
+        old = QuarantineState(run.quarantine_state or "")
+        if not PublishRepository(session).settle(run.id, old, new, **columns):
+            log.warning("The decision about run %s was settled by somebody else.", run.id)
+        elif head is not None:
+            CloneRepository(session).set_head(run.clone or "", head)

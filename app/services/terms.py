@@ -36,11 +36,13 @@ def begin_term(database: Database, node: str) -> Term:
     """Take over the node: from now on no older agent changes a row."""
     with database.transaction() as session:
         agents = AgentRepository(session)
+        # First, as an older agent that is still at work asks for its own row before any other.
+        epoch = agents.take_over(node)
         CloneRepository(session).forget_interrupted()
         InstallationRepository(session).forget_interrupted()
         RunLockRepository(session).forget_waiting()
         ours = agents.installation()
-        return Term(ours.identifier, ours.webhook_key, agents.take_over(node))
+        return Term(ours.identifier, ours.webhook_key, epoch)
 
 
 def fence_of(database: Database, node: str, epoch: int) -> Fence:

@@ -10,6 +10,7 @@ from app.models.run import Cause, QuarantineState, Run
 from app.repositories.runs import RunRepository
 from app.services.agent_context import AgentContext
 from app.services.clones import check_no_snapshot
+from app.services.quarantine_work import finish_decisions
 from app.services.replay_plans import ReplayPlan, plan_of
 
 
@@ -41,6 +42,7 @@ def _ready_clone(context: AgentContext, run: Run, clone: str) -> dict[str, Any]:
     with context.database.transaction() as session:
         check_no_snapshot(session, clone)
     _set_aside_what_is_left(context, clone)
+    finish_decisions(context, clone)
     if workdirs.exists(clone):
         refreshed = workdirs.refresh(clone, run.data_url or "", run.data_branch or "")
         warnings += [refreshed.warning] if refreshed.warning else []

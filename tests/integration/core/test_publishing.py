@@ -19,8 +19,8 @@ from app.repositories.notifications import NotificationRepository
 from app.repositories.registry import Registry
 from app.repositories.workdirs import Workdirs
 from app.services import publishing, supervision
-from app.services.publishing import push_due
 from app.services.publishing_index import index_pushed
+from app.services.publishing_later import push_due
 from app.services.requests import run_date
 from tests.integration.core.publishing_site import Site, kill_at
 from tests.integration.git_server import git

@@ -7,15 +7,12 @@ from typing import Any
 import pytest
 
 from app.errors import NotFound, WrongState
-from app.models.clone import CloneState
 from app.models.run import Run
 from app.models.token import Identity
 from app.repositories import clone_decisions, clone_quarantine, clone_remote
-from app.repositories.clones import CloneRepository
 from app.repositories.workdirs import Workdirs
-from app.services import finishing, quarantine_work, quarantining, supervision
-from app.services.publishing import push_due
-from app.services.quarantine_work import work_on_decisions
+from app.services import finishing, publishing_later, quarantine_work, quarantining, supervision
+from app.services.publishing_later import push_due, work_on_decisions
 from app.services.quarantines import QuarantineService
 from tests.integration.core.publishing_site import Killed, Site, kill_at
 from tests.integration.git_server import git
@@ -159,7 +156,7 @@ def test_files_that_were_changed_since_are_not_promoted(site: Site, owner: Ident
         pytest.param(clone_decisions, "discard", True, marks=pytest.mark.long),
         (quarantine_work, "_settle", False),
         pytest.param(quarantine_work, "_settle", True, marks=pytest.mark.long),
-        pytest.param(quarantine_work, "push", False, marks=pytest.mark.long),
+        pytest.param(publishing_later, "push", False, marks=pytest.mark.long),
     ],
 )
 def test_a_kill_at_any_step_of_a_promotion_promotes_once(
@@ -171,8 +168,6 @@ def test_a_kill_at_any_step_of_a_promotion_promotes_once(
         kill_at(deadly, owner_of, name, is_after=is_after)
         with pytest.raises(Killed):
             work_on_decisions(site.context)
-    with site.world.database.transaction() as session:
-        CloneRepository(session).change("spike", CloneState.CLONING, CloneState.READY)
     work_on_decisions(site.context)
     site.let_pauses_end()
     push_due(site.context)

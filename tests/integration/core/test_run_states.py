@@ -156,7 +156,9 @@ def test_no_run_begins_in_a_clone_that_is_being_made_or_removed(database: Databa
         assert queue.claim(node="n", epoch=1, capacity=Capacity(5)) == []
         queue.explain_waiting(Capacity(5))
     with database.transaction() as session:
-        assert RunRepository(session).get(run.id).waiting_for == "lock: the clone spike is being made or removed"
+        assert (
+            RunRepository(session).get(run.id).waiting_for == "lock: the clone spike is being made, pushed or removed"
+        )
         CloneRepository(session).put("spike", url="file:///x", state="READY")
     with database.transaction() as session:
         assert [found.id for found in RunQueue(session).claim(node="n", epoch=1, capacity=Capacity(5))] == [run.id]
