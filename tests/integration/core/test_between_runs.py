@@ -27,7 +27,7 @@ SPIKE = {"on_spike": "quarantine"}
 
 
 def waiting_run(site: Site) -> Run:
-    """Let a run end whose commit the remote did not take; from then on it takes everything, and others have pushed."""
+    """Let a run end whose commit the remote did not take; from then on it takes everything."""
     hook = site.origin.bare / "hooks/pre-receive"
     hook.write_text("#!/bin/sh\nexit 1\n")
     hook.chmod(0o755)
@@ -61,7 +61,7 @@ def state_of_clone(site: Site) -> str:
         return CloneRepository(session).get("spike").state
 
 
-@pytest.mark.parametrize("policy", ["commit", "push"])
+@pytest.mark.parametrize("policy", ["commit", pytest.param("push", marks=pytest.mark.long)])
 def test_a_push_that_comes_between_a_commit_and_the_final_row_leaves_the_commit_where_it_is(
     site: Site, monkeypatch: pytest.MonkeyPatch, policy: str
 ) -> None:
@@ -80,6 +80,7 @@ def test_a_push_that_comes_between_a_commit_and_the_final_row_leaves_the_commit_
         assert_is_at_remote(site, each)
 
 
+@pytest.mark.long
 def test_a_push_that_comes_between_a_commit_and_its_first_mention_in_the_row_waits(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -117,9 +118,14 @@ def test_a_push_waits_for_a_run_that_was_killed_between_its_commit_and_its_row(
 
 
 @pytest.mark.parametrize(
-    ("owner_of", "name", "is_after"), [(Workdirs, "promote", True), (clone_decisions, "discard", False)]
+    ("owner_of", "name", "is_after", "is_run_first"),
+    [
+        pytest.param(Workdirs, "promote", True, False, marks=pytest.mark.long),
+        pytest.param(Workdirs, "promote", True, True, marks=pytest.mark.long),
+        pytest.param(clone_decisions, "discard", False, False, marks=pytest.mark.long),
+        (clone_decisions, "discard", False, True),
+    ],
 )
-@pytest.mark.parametrize("is_run_first", [False, True])
 def test_a_promotion_that_was_killed_is_finished_before_anything_else_moves_the_branch(
     site: Site,
     owner: Identity,
@@ -143,6 +149,7 @@ def test_a_promotion_that_was_killed_is_finished_before_anything_else_moves_the_
     if is_run_first:
         work_on_clones(site.context)
         others.append(site.run())
+        assert others[-1].input_commit == site.row(run.id).original_commit
     push_now(site)
     work_on_clones(site.context)
     push_now(site)
