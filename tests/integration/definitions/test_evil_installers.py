@@ -50,6 +50,22 @@ def test_as_root_an_installer_is_nobody_and_writes_in_its_own_folder_only(site: 
     assert not [place for place in places if place.exists()]
 
 
+def test_an_installer_that_nests_folders_without_end_is_told_so_and_leaves_nothing(site: Site) -> None:
+    nest = "import os\nfor _ in range(3000): os.mkdir('d'); os.chdir('d')"
+    said = install(site, f'python3 -c "{nest}"\n')
+    assert said.startswith("FAILED The installer left folders in folders that are too deep for this machine.\n")
+    assert not (site.settings.working_environment.toolsdir / "visitors").exists()
+
+
+def test_folders_that_an_installer_closed_are_opened_again(site: Site) -> None:
+    said = install(site, "mkdir -p closed/in; echo x > closed/in/file; chmod 000 closed/in/file closed/in closed\n")
+    assert said.startswith("READY")
+    row = site.services.installations.get("visitors")
+    closed = site.settings.working_environment.toolsdir / "visitors" / str(row.current) / "code/closed"
+    modes = [path.stat().st_mode & 0o777 for path in (closed, closed / "in", closed / "in/file")]
+    assert modes == [0o755, 0o755, 0o644]
+
+
 def test_an_installer_that_hangs_is_ended_with_all_that_it_started(make_site: Callable[..., Site]) -> None:
     site = make_site(install_seconds=2)
     said = install(site, "sleep 98765 & trap '' TERM; while :; do sleep 98765; done\n")

@@ -21,6 +21,7 @@ from app.errors import BackendFailed
 from app.executors import process_folder, process_tree, secret_folders
 from app.executors.base import Executor, Phase, StopMode
 from app.executors.process import ProcessExecutor
+from app.folders import remove_folder
 from app.models.run import Cause
 from app.models.tool import Profile
 from tests.integration.executors.conformance import INSTALLATION, LIMITS, NODE, PATIENCE_SECONDS, ExecutorTests
@@ -110,6 +111,38 @@ class TestAgentsDeath(ProcessTests):
         handle = executor.create(request)
         with pytest.raises(BackendFailed, match=handle):
             executor.create(replace(request, installation="other"))
+
+
+class TestRemoval(ProcessTests):
+    deep = "import os\nfor _ in range(3000): os.mkdir('d'); os.chdir('d')"
+
+    def test_folders_of_any_depth_go_with_the_attempt(self, executor: Executor, folder: Path) -> None:
+        handle, seen = self.ended(executor, self.request_for(command=("python3", "-c", self.deep)))
+        assert seen.exit_code == 0
+        assert executor.size(handle) > 4096
+        executor.remove(handle)
+        assert not list(folder.iterdir())
+
+    def test_a_removal_that_was_cut_short_is_found_and_done_again(
+        self, executor: Executor, folder: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        handle, _ = self.ended(executor, self.request_for("echo said; echo wrote > file"))
+        entries, removed = sorted((folder / handle).iterdir()), list[Path]()
+
+        def die_after_each(path: Path) -> None:
+            was_there = path.exists()
+            remove_folder(path)
+            if was_there:
+                removed.append(path)
+                raise KeyboardInterrupt
+
+        with monkeypatch.context() as patched:
+            patched.setattr(process_folder, "remove_folder", die_after_each)
+            while (folder / handle).exists():
+                assert [leftover.handle for leftover in executor.leftovers(INSTALLATION, NODE)] == [handle]
+                with pytest.raises(KeyboardInterrupt):
+                    executor.remove(handle)
+        assert len(removed) == len(entries)
 
 
 class TestTree(ProcessTests):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
+import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -102,6 +103,14 @@ def test_what_is_complete_stays_when_it_is_laid_out_again(request_of_run: RunReq
     (kept / "token").write_text("changed")
     assert lay_out(request_of_run, AGENT) == str(folder)
     assert (folder.stat().st_ino, (folder / "token").read_bytes()) == (inode, b"hush\x00\xff")
+
+
+def test_what_a_tool_nested_in_its_folder_goes_with_it(request_of_run: RunRequest, installation: str) -> None:
+    folder = str(lay_out(request_of_run, AGENT))
+    nest = "import os\nfor _ in range(3000): os.mkdir('d'); os.chdir('d')"
+    subprocess.run(["python3", "-c", nest], cwd=folder, check=True)
+    remove(installation, 7, 2)
+    assert not Path(folder).exists()
 
 
 @pytest.mark.parametrize("name", [".hidden", "a b", "ä", "x" * 129])
