@@ -4,19 +4,22 @@
 ``<tool>/<number>/code``        the files of the repository, without git's own folder
 ``<tool>/<number>/environment`` the tool's own Python, where it has one
 ``<tool>/<number>/tmp``         what an installer may use while it runs
+``<tool>/<number>/ready.json``  its commit and its definition; there when the attempt is complete
 ``.look-<term>-<number>``       a repository that is looked at and not kept
 ==============================  ===============================================================
 """
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import secrets
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from app.errors import BackendFailed
 from app.folders import LONGEST_PATH, disk_bytes, entries, remove_folder
@@ -25,7 +28,7 @@ from app.repositories.git_code import Checkout, check_out
 from app.repositories.git_command import GitCommand
 from app.settings import Git
 
-CODE, ENVIRONMENT, TEMPORARY = "code", "environment", "tmp"
+CODE, ENVIRONMENT, TEMPORARY, READY = "code", "environment", "tmp", "ready.json"
 NOBODY = 65534
 _LOOK = ".look-"
 
@@ -95,6 +98,21 @@ class CodeFolders:
                 _refuse_shared_files(paths)
                 for path in paths:
                     _take(path)
+
+    def note_ready(self, name: str, number: int, commit: str, definition: dict[str, Any]) -> None:
+        """Note that an attempt is complete, and what it holds."""
+        place = self.place(name, number) / READY
+        with _door():
+            unfinished = place.with_suffix(".new")
+            unfinished.write_text(json.dumps({"commit": commit, "definition": definition}), encoding="utf-8")
+            unfinished.replace(place)
+
+    def definition_at(self, name: str, number: int, commit: str) -> dict[str, Any] | None:
+        """Give the definition of a complete attempt that holds a commit, or None where it is another one."""
+        with _door(), suppress(FileNotFoundError):
+            ready = json.loads((self.place(name, number) / READY).read_text(encoding="utf-8"))
+            return dict(ready["definition"]) if ready["commit"] == commit else None
+        return None
 
     def size_bytes(self, name: str, number: int) -> int:
         """Give the bytes that an attempt takes."""

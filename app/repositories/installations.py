@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -114,10 +114,13 @@ class InstallationRepository:
         return frozenset(number for number in (row.current, under_way) if number is not None)
 
     def unfinished_runs(self, name: str, *, is_held: bool = False) -> Sequence[int]:
-        """Give the numbers of a tool's runs that are not over; on wish only those that an agent has begun."""
+        """Give the numbers of a tool's runs that are not over; on wish only those that an agent has begun.
+
+        One that has begun and waits for a further attempt is one of these: it goes on with the code that it had.
+        """
         query = select(Run.id).where(Run.tool == name, Run.ended_at.is_(None))
         if is_held:
-            query = query.where(Run.status.in_(HELD))
+            query = query.where(or_(Run.status.in_(HELD), Run.definition_commit.is_not(None)))
         return list(self._session.scalars(query.order_by(Run.id).limit(100)))
 
     def _announce(self) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from app.errors import BackendFailed, Invalid
 from app.executors.base import Code
 from app.models.definition import Definition
-from app.models.installation import Installation
 from app.models.run import Run
 from app.repositories.code_folders import CODE, ENVIRONMENT, CodeFolders
 from app.repositories.installations import InstallationRepository
@@ -18,17 +19,31 @@ def folders_of(context: AgentContext) -> CodeFolders:
     return CodeFolders(context.settings.git, context.settings.working_environment.toolsdir)
 
 
-def code_of(context: AgentContext, run: Run) -> tuple[Code, list[str]] | None:
-    """Give the code that a run is about, as it is installed now, and the words that start its script.
+@dataclass(frozen=True)
+class Installed:
+    """Code that can be used: the number of its folder, its commit and its definition."""
 
-    None for a run that has a command of its own. A replay wants the very commit that the first run used.
+    number: int
+    commit: str
+    definition: Definition
+
+
+def code_of(context: AgentContext, run: Run) -> tuple[Code, list[str]] | None:
+    """Give the code that a run is about, and the words that start its script; None for a run with a command of its own.
+
+    It is what is installed now, and for a run that has begun before, the very commit that it began with. A replay wants
+    that of the first run.
 
     Raises:
-        BackendFailed: the tool is not installed any more, or what is installed now has no such command.
+        BackendFailed: the tool, or that commit of it, is not installed any more, or it has no such command.
     """
-    name = run.parameters.get("command_name")
-    if name is None:
+    if run.parameters.get("command_name") is None:
         return None
+    installed = _installed(context, run)
+    return _code(context, run, installed), _words(run, installed.definition)
+
+
+def _installed(context: AgentContext, run: Run) -> Installed:
     with context.database.transaction() as session:
         row = InstallationRepository(session).find(run.tool)
     definition = usable_definition(row)
@@ -37,12 +52,23 @@ def code_of(context: AgentContext, run: Run) -> tuple[Code, list[str]] | None:
             f"The tool '{run.tool}' is not installed on this node.",
             hint=f"Install it with: maoctl tool install {run.tool}",
         )
-    if run.replay_of is not None and run.definition_commit not in (None, row.commit):
-        raise BackendFailed(
-            f"The run used the tool '{run.tool}' at the commit {run.definition_commit}; {row.commit} is installed now.",
-            hint=f"Install that one with: maoctl tool install {run.tool} --commit {run.definition_commit}",
-        )
-    return _code(context, run, row), _words(run, definition)
+    if run.definition_commit in (None, row.commit):
+        return Installed(row.current or 0, row.commit or "", definition)
+    if kept := _replaced(context, run.tool, run.definition_commit or ""):
+        return kept
+    raise BackendFailed(
+        f"The run used the tool '{run.tool}' at the commit {run.definition_commit}; {row.commit} is installed now.",
+        hint=f"Install that one with: maoctl tool install {run.tool} --commit {run.definition_commit}",
+    )
+
+
+def _replaced(context: AgentContext, name: str, commit: str) -> Installed | None:
+    """Give code that was replaced by an update and is kept for the runs that have begun with it."""
+    folders = folders_of(context)
+    for number in sorted(folders.numbers().get(name, ()), reverse=True):
+        if values := folders.definition_at(name, number, commit):
+            return Installed(number, commit, Definition.from_dict(values))
+    return None
 
 
 def _words(run: Run, definition: Definition) -> list[str]:
@@ -56,12 +82,12 @@ def _words(run: Run, definition: Definition) -> list[str]:
     return [command.step.interpreter, command.step.script, *arguments]
 
 
-def _code(context: AgentContext, run: Run, row: Installation) -> Code:
-    place = folders_of(context).place(run.tool, row.current or 0)
+def _code(context: AgentContext, run: Run, installed: Installed) -> Code:
+    place = folders_of(context).place(run.tool, installed.number)
     environment = place / ENVIRONMENT
     return Code(
         folder=str(place / CODE),
-        commit=row.commit or "",
-        data_place=Definition.from_dict(row.definition or {}).folder_for_data,
+        commit=installed.commit,
+        data_place=installed.definition.folder_for_data,
         environment_dir=str(environment) if environment.is_dir() else "",
     )

@@ -121,6 +121,7 @@ def _do(context: AgentContext, row: Installation, work: Work) -> None:
         run_step(context, work, (step.interpreter, step.script), "The installer")
     folders.take_back(name, work.number)
     require_scripts(folders.place(name, work.number) / CODE, definition)
+    folders.note_ready(name, work.number, work.commit, definition.to_dict())
     _settle(context, work, definition)
     _ask_for_data(context, work.tool)
 

@@ -23,7 +23,7 @@ from app.errors import (
     Unavailable,
     WrongState,
 )
-from app.executors.base import Executor, Observation, Phase, StopMode
+from app.executors.base import Executor, Observation, Phase, RunRequest, StopMode
 from app.executors.outcomes import Outcome, outcome_of
 from app.log import run_id as logged_run_id
 from app.models.run import FINAL, Cause, Run, RunStatus
@@ -172,6 +172,7 @@ class Supervision:
         too_full = full_disk(self._context, self._context.settings.limits.disk_pull_percent)
         request = executor.prepare(replace(request, may_fetch=too_full is None))
         note_image(self._context, request)
+        self._keep_code(run, request)
         handle = executor.create(request)
         columns = {"handle": handle, "image_digest": request.image_digest, "waiting_for": None, **ready}
         columns["definition_commit"] = request.code.commit if request.code else None
@@ -183,6 +184,18 @@ class Supervision:
         # From here on a start may have been sent, and what the clone held before is known now and never again.
         with self._context.database.transaction() as session:
             return self._change(session, run, RunStatus.SUBMITTED, columns)
+
+    def _keep_code(self, run: Run, request: RunRequest) -> None:
+        """Note the commit of a tool's code before anything is made with it.
+
+        After a kill in between, and for a further attempt, the same is asked for again, whatever was updated since.
+        """
+        if request.code is None or run.definition_commit is not None:
+            return
+        with self._context.database.transaction() as session:
+            commit = request.code.commit
+            if not RunRepository(session).set(run.id, epoch=self._context.epoch, definition_commit=commit):
+                raise WrongState(f"Run {run.id} belongs to another agent now.")
 
     def _start_created(self, run: Run) -> Run:
         executor, handle = self._executor(run), run.handle or ""

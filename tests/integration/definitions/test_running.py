@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 from app.clock import utc_now
 from app.errors import Invalid
+from app.executors.base import RunRequest
 from app.services.installations_work import tidy
 from app.services.replays import ReplayService
 from tests.integration.definitions.site import COUNT, OLGA, SCRIPTS, SHOW, Site, definition, newest
@@ -146,6 +148,50 @@ def test_code_that_was_replaced_stays_while_a_run_uses_it(installed: Site) -> No
     tidy(installed.context)
     left = (installed.settings.working_environment.toolsdir / "visitors").iterdir()
     assert [path.name for path in left] == [str(new.current)]
+
+
+def test_a_further_attempt_runs_the_code_that_the_first_one_ran(make_site: Callable[..., Site]) -> None:
+    site = make_site(retry_seconds=1)
+    origin = site.repository({"mao.yml": definition(commands=SHOW), **SCRIPTS, "bin/show.sh": "echo old; exit 3\n"})
+    site.register()
+    old = site.install()
+    run_id = site.services.submissions.submit(OLGA, "visitors", {"tool_retries": 1})
+    site.dispatcher.step()
+    site.until(lambda: site.row(run_id).tool_failures == 1)
+    origin.push({"mao.yml": definition(), "bin/show.sh": "echo new\n"})
+    new = site.install()
+    assert new.commit != old.commit
+    run = site.final(run_id)
+    assert (run.attempt, run.definition_commit, site.output(run_id)) == (2, old.commit, "old\nold\n")
+    tidy(site.context)
+    left = (site.settings.working_environment.toolsdir / "visitors").iterdir()
+    assert [path.name for path in left] == [str(new.current)]
+
+
+def test_code_that_was_laid_out_by_an_agent_that_was_killed_is_the_code_of_the_record(
+    installed: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = installed.services.installations.get("visitors")
+    executor, killed = installed.parts.executors["process"], installed.context
+    create = executor.create
+
+    def create_and_die(request: RunRequest) -> str:
+        create(request)
+        killed.lost.set()
+        raise RuntimeError("The agent is gone.")
+
+    run_id = installed.services.submissions.submit(OLGA, "visitors", YEAR)
+    with monkeypatch.context() as patched:
+        patched.setattr(executor, "create", create_and_die)
+        installed.clone()
+        installed.dispatcher.step()
+        assert killed.lost.wait(60)
+    installed.begin()
+    installed.repository_of("visitors").push({"bin/count.sh": "echo new\n"})
+    assert installed.install().commit != old.commit
+    installed.dispatcher.take_over()
+    run = installed.final(run_id)
+    assert (run.definition_commit, installed.output(run_id)) == (old.commit, "wrote 7 of 2026\n")
 
 
 def test_a_replay_wants_the_commit_that_the_first_run_used(installed: Site) -> None:
