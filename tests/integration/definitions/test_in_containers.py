@@ -41,7 +41,7 @@ def test_a_tool_is_installed_run_updated_and_removed_in_containers(site: Site) -
     assert shown[1].startswith("installed by ")
     assert shown[2:] == ["/usr/src/app/data", "README", "control-2026.csv"]
     assert (site.settings.working_environment.importdir / "visitors/shown.txt").exists()
-    origin.push({"bin/count.sh": "touch bin/count.sh /usr/src/app/tool/x; echo $?\n"})
+    origin.push({"bin/count.sh": "touch bin/count.sh /usr/src/app/tool/x 2>&1; echo $?\n"})
     assert site.install().message == ""
     # The code that a run gets is read-only.
     assert site.output(site.run(**YEAR).id).endswith("\n1\n")
