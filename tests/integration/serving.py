@@ -12,6 +12,8 @@ _LOOK_SECONDS = 0.02
 
 def serve(server: socketserver.BaseServer) -> Callable[[], None]:
     """Let the server answer from now on, and give what ends it."""
+    # Who comes may be gone before it is let in; a server that waited for the next would not end.
+    server.socket.setblocking(False)
     thread = threading.Thread(target=server.serve_forever, args=[_LOOK_SECONDS], daemon=True)
     thread.start()
 

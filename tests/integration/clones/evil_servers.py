@@ -180,13 +180,16 @@ class EvilServer:
         self._socket = socket.create_server(("127.0.0.1", 0), backlog=64)
         self._is_over = threading.Event()
         self.port = self._socket.getsockname()[1]
-        threading.Thread(target=self._listen, daemon=True).start()
+        self._thread = threading.Thread(target=self._listen, daemon=True)
+        self._thread.start()
 
     def url(self, name: str) -> str:
         return f"http://127.0.0.1:{self.port}/{list(SERVERS).index(name)}.git"
 
     def close(self) -> None:
         self._is_over.set()
+        self._socket.shutdown(socket.SHUT_RDWR)
+        self._thread.join()
         self._socket.close()
 
     def _listen(self) -> None:

@@ -89,7 +89,8 @@ class Ear:
         self.heard = 0
         self._socket = socket.create_server(("::", 0), family=socket.AF_INET6, dualstack_ipv6=True)
         self.port = self._socket.getsockname()[1]
-        threading.Thread(target=self._listen, daemon=True).start()
+        self._thread = threading.Thread(target=self._listen, daemon=True)
+        self._thread.start()
 
     def _listen(self) -> None:
         while True:
@@ -101,6 +102,9 @@ class Ear:
             connection.close()
 
     def close(self) -> None:
+        # Its thread ends before the number of the socket is free, lest it hears what is meant for the next one.
+        self._socket.shutdown(socket.SHUT_RDWR)
+        self._thread.join()
         self._socket.close()
 
 

@@ -41,6 +41,7 @@ class EngineProxy:
         self.loses_replies = False
 
     def close(self) -> None:
+        self._server.shutdown(socket.SHUT_RDWR)
         self._server.close()
         self._break()
 
