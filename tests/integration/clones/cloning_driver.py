@@ -17,14 +17,14 @@ def main() -> None:
     told: list[tuple[int, str]] = []
     workdirs = Workdirs(Git(allow_local=True), Path(importdir))
     head = workdirs.clone("data", url, progress=lambda percent, step: told.append((percent, step)), history=history)
-    print(
-        json.dumps({"head": head, "told": told, "own_bytes": _peak_bytes("SELF"), "git_bytes": _peak_bytes("CHILDREN")})
-    )
+    git_bytes = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
+    print(json.dumps({"head": head, "told": told, "own_bytes": _own_peak_bytes(), "git_bytes": git_bytes}))
 
 
-def _peak_bytes(whose: str) -> int:
-    """Give the most memory that this process, or one of all that it started, ever had."""
-    return int(resource.getrusage(getattr(resource, f"RUSAGE_{whose}")).ru_maxrss) * 1024
+def _own_peak_bytes() -> int:
+    """Give the most memory that this program ever had; ``ru_maxrss`` would count that of the process it came from."""
+    status = Path("/proc/self/status").read_text(encoding="utf-8")
+    return int(status.split("VmHWM:")[1].split()[0]) * 1024
 
 
 if __name__ == "__main__":
