@@ -6,8 +6,9 @@ import marshmallow as ma
 from marshmallow import fields
 
 from app.api.schemas import limits
-from app.api.schemas.base import CamelSchema, page_schema
+from app.api.schemas.base import CamelSchema, obeys, page_schema
 from app.models.names import NAME_PATTERN
+from app.services.tool_rules import RULES
 
 
 class HubSchema(CamelSchema):
@@ -36,6 +37,7 @@ class Retrieval(ma.Schema):
     """What the clone of a snapshot is called."""
 
     name = fields.String(
+        validate=obeys(RULES["name"]),
         metadata={
             "description": "Left out: after the data set and the day.",
             **limits.NAME,
