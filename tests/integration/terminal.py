@@ -60,10 +60,11 @@ class Terminal:
         Python hears a signal that comes between its showing of a question and its reading of the answer only when
         there is an answer, or another signal.
         """
-        for _ in range(20):
+        for _ in range(4):
             self.press(CTRL_C)
+            # Long enough for a busy machine: a key too many would be heard by what comes next.
             with suppress(AssertionError):
-                self.expect(text, 3)
+                self.expect(text, 20)
                 return
         raise AssertionError(f"'{text}' was not shown after Ctrl-C, but: {self.seen[self._read_to :]}")
 
