@@ -6,6 +6,7 @@ import fcntl
 import os
 import re
 import select
+import signal
 import struct
 import subprocess
 import termios
@@ -19,6 +20,12 @@ _ROWS, _COLUMNS = 50, 200
 _SEQUENCES = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\r")
 
 
+def _at_a_terminal(program_side: int) -> None:
+    # Who runs the tests in the background may have switched Ctrl-C off, and a program that is started inherits that.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    os.login_tty(program_side)
+
+
 class Terminal:
     """A program that has a terminal of its own, which it reads from and writes to.
 
@@ -29,7 +36,7 @@ class Terminal:
         self._keyboard, program_side = os.openpty()
         fcntl.ioctl(program_side, termios.TIOCSWINSZ, struct.pack("HHHH", _ROWS, _COLUMNS, 0, 0))
         self._process = subprocess.Popen(
-            command, env={**environment, "TERM": "xterm"}, preexec_fn=partial(os.login_tty, program_side)
+            command, env={**environment, "TERM": "xterm"}, preexec_fn=partial(_at_a_terminal, program_side)
         )
         os.close(program_side)
         self._shown = b""

@@ -10,17 +10,14 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from app.errors import BackendFailed, Busy, Invalid, NotFound, StillWorking
+from app.errors import BackendFailed, Busy, Invalid, StillWorking
+from app.repositories.git_errors import MissingObjects
 from app.repositories.questions import QuestionRepository
 from app.services import answering, questions
 from app.services.agent_context import AgentContext
 from app.services.answering import ANSWER_BYTES, Answering
 from app.services.questions import QuestionService
 from tests.integration.core.world import World
-
-
-class Rare(NotFound):
-    """A kind of error that is known in one place only."""
 
 
 class Agent:
@@ -56,7 +53,7 @@ class Agent:
     def bad(self, _: AgentContext, body: Mapping[str, Any]) -> str:
         self.asked.append(body)
         if body:
-            raise Rare("It is rare.")
+            raise MissingObjects("They are missing.")
         raise Invalid("No such column.", fields={"key": ["Must be a column."]}, hint="Look at the header.")
 
     def broken(self, _: AgentContext, body: Mapping[str, Any]) -> Any:
@@ -100,7 +97,7 @@ def test_what_the_agent_refuses_reaches_who_asked_and_may_be_asked_again(
     with pytest.raises(Invalid):
         asking.ask("bad", {})
     assert len(agent.asked) == 2
-    with pytest.raises(NotFound, match="rare"):
+    with pytest.raises(BackendFailed, match="missing"):
         asking.ask("bad", {"how": "rare"})
 
 

@@ -179,7 +179,7 @@ class TestProfiles(DockerTests):
 class TestEnds(DockerTests):
     small = replace(LIMITS, memory_mb=32)
     # The kernel kills the child that eats, never the shell that waits for it.
-    eat = 'head -c 100000000 /dev/zero | sh -c "echo 1000 >/proc/self/oom_score_adj; exec tail -c 90000000"'
+    eat = 'sh -c "echo 1000 >/proc/self/oom_score_adj; exec dd if=/dev/zero of=/dev/null bs=90000000 count=1"'
 
     def test_a_tool_without_memory_is_seen_as_such(self, executor: Executor) -> None:
         _, seen = self.ended(executor, self.request_for(f"exec sh -c 'set -o pipefail; {self.eat}'", limits=self.small))
