@@ -43,7 +43,7 @@ class Retrieval(ma.Schema):
             **limits.NAME,
             "pattern": f"^{NAME_PATTERN}$",
             "example": "helm-charts-spring",
-        }
+        },
     )
 
 
