@@ -107,7 +107,7 @@ def test_a_start_that_was_lost_on_the_way_is_sent_again_to_the_same_engine(world
     assert world.calls.count("start") == 2
 
 
-def test_a_new_agent_starts_nothing_that_a_replaced_engine_knows_nothing_of(world: World) -> None:
+def _run_whose_agent_and_engine_died_in_its_start(world: World) -> int:
     first, dispatcher = world.begin()
 
     def vanish(name: str) -> None:
@@ -120,6 +120,11 @@ def test_a_new_agent_starts_nothing_that_a_replaced_engine_knows_nothing_of(worl
     dispatcher.step()
     assert first.lost.wait(10)
     world.backend.is_replaced = True
+    return run_id
+
+
+def test_a_new_agent_starts_nothing_that_a_replaced_engine_knows_nothing_of(world: World) -> None:
+    run_id = _run_whose_agent_and_engine_died_in_its_start(world)
     _, successor = world.begin()
     successor.take_over()
     assert world.until(run_id, *FINAL).status == RunStatus.IN_DOUBT
@@ -127,18 +132,7 @@ def test_a_new_agent_starts_nothing_that_a_replaced_engine_knows_nothing_of(worl
 
 
 def test_a_stop_after_a_start_that_was_lost_with_the_engine_leaves_the_run_in_doubt(world: World) -> None:
-    first, dispatcher = world.begin()
-
-    def vanish(name: str) -> None:
-        if name == "start" and not first.lost.is_set():
-            first.lost.set()
-            raise DockerDown("This agent is dead.")
-
-    world.rules.append(vanish)
-    run_id = world.add()
-    dispatcher.step()
-    assert first.lost.wait(10)
-    world.backend.is_replaced = True
+    run_id = _run_whose_agent_and_engine_died_in_its_start(world)
     world.stop(run_id)
     _, successor = world.begin()
     successor.take_over()
