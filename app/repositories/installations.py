@@ -40,7 +40,8 @@ class InstallationRepository:
         found = self.find(name, is_locked=is_locked)
         if found is None:
             known = self._session.scalars(select(Installation.name).order_by(Installation.name).limit(1000))
-            hint = nearest(name, known) or f"Install it with: maoctl tool install {name}"
+            cure = f"A definition tool is installed with: maoctl tool install {name}. An image needs no installation."
+            hint = nearest(name, known) or cure
             raise NotFound(f"The tool '{name}' is not installed on this node.", hint=hint)
         return found
 
