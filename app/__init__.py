@@ -3,4 +3,4 @@
 This package imports nothing here, so that ``import app.spike`` pulls in no web framework.
 """
 
-__version__ = "0.3.0"
+__version__ = "0.4.0"

@@ -15,7 +15,8 @@ from app.models.idempotency import IdempotencyKey
 from app.models.image import Image
 from app.models.installation import Installation
 from app.models.job import Job
-from app.models.notification import Notification
+from app.models.metric import Incident, MetricDecision, MetricPoint
+from app.models.notification import Delivery, Notification
 from app.models.output import OutputChunk
 from app.models.question import Question
 from app.models.refusal import Refusal
@@ -27,10 +28,14 @@ TABLES = (
     Agent,
     AuditEntry,
     Clone,
+    Delivery,
     IdempotencyKey,
     Image,
+    Incident,
     Installation,
     Job,
+    MetricDecision,
+    MetricPoint,
     Notification,
     OutputChunk,
     Question,

@@ -3,8 +3,23 @@
 Independent of the rest of the product: numbers in, verdict out, nothing but the standard library.
 """
 
-from app.spike.judging import checked_parameters, judge, no_metric, rule_version
-from app.spike.methods import DEFAULT_METHOD
+from app.spike.judging import checked_parameters, judge, no_metric, replay, rule_version, take_over
+from app.spike.methods import DEFAULT_METHOD, METHODS
+from app.spike.points import COUNTING, Point, Standing
 from app.spike.verdict import Status, Verdict
 
-__all__ = ["DEFAULT_METHOD", "Status", "Verdict", "checked_parameters", "judge", "no_metric", "rule_version"]
+__all__ = [
+    "COUNTING",
+    "DEFAULT_METHOD",
+    "METHODS",
+    "Point",
+    "Standing",
+    "Status",
+    "Verdict",
+    "checked_parameters",
+    "judge",
+    "no_metric",
+    "replay",
+    "rule_version",
+    "take_over",
+]

@@ -1,41 +1,73 @@
-"""What is the same for every method: which values count, and whether there are enough of them."""
+"""What is the same for every method: which values count, whether there are enough of them, and walking a series."""
 
 from __future__ import annotations
 
 import difflib
-import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
+from app.spike.averages import change_of, nearest_float
 from app.spike.methods import DEFAULT_METHOD, METHODS
-from app.spike.verdict import Status, Verdict
+from app.spike.points import Point, Series, Standing, as_points, finite
+from app.spike.verdict import Finding, Status, Verdict
 
 
 def judge(
-    values: Sequence[float | None], method: str = DEFAULT_METHOD, parameters: Mapping[str, float] | None = None
+    series: Series,
+    method: str = DEFAULT_METHOD,
+    parameters: Mapping[str, float] | None = None,
+    *,
+    share: float = 1.0,
 ) -> Verdict:
-    """Judge the last of ``values``, the newest, by those before it.
+    """Judge the last of ``series``, the newest, by those before it, as they stand.
 
     None, NaN and the infinities are no numbers: in the past they are left out, as the newest they are ``bad_metric``.
+    Points that a person took out are left out as well. ``share`` is the part of a run's permitted rate of false alarms
+    that is for this metric, where several are judged: the smaller, the more it takes to be anomalous.
 
     Raises:
         ValueError: the method or a parameter is unknown, or a parameter is not a finite number from 0 up.
     """
-    settings = checked_parameters(method, parameters)
-    if not values:
-        return _without_enough(method, 0, 0)
-    current = _finite(values[-1])
-    if current is None:
-        sentence = "The newest control metric is not a finite number."
-        return Verdict(Status.BAD_METRIC, method, len(values), sentence)
-    past = [number for number in map(_finite, values[:-1]) if number is not None]
-    if len(past) + 1 < METHODS[method].minimum_values:
-        return _without_enough(method, len(values), len(past) + 1, current)
-    return METHODS[method].compare(past, current, len(values), settings)
+    settings = _shared(method, checked_parameters(method, parameters), share)
+    points = as_points(series)
+    return _judged(points[:-1], points[-1], method, settings) if points else _without_enough(method, 0, 0)
+
+
+def replay(
+    series: Series,
+    method: str = DEFAULT_METHOD,
+    parameters: Mapping[str, float] | None = None,
+    *,
+    share: float = 1.0,
+) -> list[Verdict]:
+    """Judge every number of ``series`` as if it had just come, each by those before it.
+
+    A standing that a point has already is a person's decision: it is kept for those after it, whatever the verdict.
+
+    Raises:
+        ValueError: as for ``judge``.
+    """
+    settings = _shared(method, checked_parameters(method, parameters), share)
+    past: list[Point] = []
+    verdicts = []
+    for point in as_points(series):
+        verdict = _judged(past, point, method, settings)
+        verdicts.append(verdict)
+        take_over(past, verdict)
+        past.append(point if point.standing else replace(point, standing=verdict.standing))
+    return verdicts
+
+
+def take_over(past: list[Point], verdict: Verdict) -> None:
+    """Let the flagged points at the end of ``past`` count that ``verdict`` made a new level of."""
+    for index in range(len(past) - verdict.takes_over, len(past)):
+        is_first = index == len(past) - verdict.takes_over
+        past[index] = replace(past[index], standing=Standing.LEVEL if is_first else Standing.COUNTED)
 
 
 def no_metric(snapshots: int, method: str = DEFAULT_METHOD) -> Verdict:
     """Give the verdict on a run that reported no number, so that nothing old is judged in its place."""
-    return Verdict(Status.NO_METRIC, method, snapshots, "The run wrote no control metric.")
+    return Verdict(Status.NO_METRIC, method, snapshots, "The run wrote no control metric.", standing=Standing.EXCLUDED)
 
 
 def checked_parameters(method: str, parameters: Mapping[str, float] | None = None) -> dict[str, float]:
@@ -50,7 +82,7 @@ def checked_parameters(method: str, parameters: Mapping[str, float] | None = Non
     for name, value in (parameters or {}).items():
         if name not in settings:
             raise ValueError(f"Method '{method}' has no parameter '{name}'. {_nearest(name, settings)}")
-        number = _finite(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+        number = finite(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
         if number is None or number < 0:
             raise ValueError(f"Parameter '{name}' of method '{method}' must be a finite number from 0 up.")
         settings[name] = number
@@ -63,19 +95,42 @@ def rule_version(method: str) -> int | None:
     return known.version if known else None
 
 
+def _shared(method: str, settings: dict[str, float], share: float) -> dict[str, float]:
+    tail = METHODS[method].tail
+    if tail is None:
+        return settings
+    return {**settings, "threshold": settings["threshold"] * share ** (-1 / tail)}
+
+
+def _judged(past: list[Point], newest: Point, method: str, settings: Mapping[str, float]) -> Verdict:
+    snapshots = len(past) + 1
+    if newest.value is None:
+        sentence = "The newest control metric is not a finite number."
+        return Verdict(Status.BAD_METRIC, method, snapshots, sentence, standing=Standing.EXCLUDED)
+    usable = [point for point in past if point.value is not None and point.standing is not Standing.EXCLUDED]
+    if len(usable) + 1 < METHODS[method].minimum_values:
+        return _without_enough(method, snapshots, len(usable) + 1, newest.value)
+    return _verdict(METHODS[method].find(usable, newest, settings), method, snapshots, usable, newest.value)
+
+
+def _verdict(finding: Finding, method: str, snapshots: int, usable: list[Point], current: float) -> Verdict:
+    change = change_of([point.value or 0.0 for point in usable[-2:]], current)
+    return Verdict(
+        **vars(finding),
+        method=method,
+        snapshots=snapshots,
+        average=nearest_float(change.average),
+        current=current,
+        difference=nearest_float(change.difference),
+        gain_percent=change.gain_percent,
+    )
+
+
 def _without_enough(method: str, snapshots: int, usable: int, current: float | None = None) -> Verdict:
     minimum = METHODS[method].minimum_values
-    left_out = f"; {snapshots - usable} more hold no number" if snapshots > usable else ""
+    left_out = f"; {snapshots - usable} more do not count" if snapshots > usable else ""
     sentence = f"Not enough snapshots to judge ({usable} of {minimum}{left_out})"
     return Verdict(Status.NOT_ENOUGH_DATA, method, snapshots, sentence, current=current)
-
-
-def _finite(value: float | None) -> float | None:
-    try:
-        number = math.nan if value is None else float(value)
-    except OverflowError:  # An integer may be larger than every float.
-        return None
-    return number if math.isfinite(number) else None
 
 
 def _nearest(name: str, known: Iterable[str]) -> str:

@@ -5,28 +5,38 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from app.spike import rolling
-from app.spike.verdict import Verdict
+from app.spike import adaptive, rolling, textbook
+from app.spike.points import Point
+from app.spike.verdict import Finding
 
-Compare = Callable[[Sequence[float], float, int, Mapping[str, float]], Verdict]
+Find = Callable[[Sequence[Point], Point, Mapping[str, float]], Finding]
 
 
 @dataclass(frozen=True)
 class Method:
     """How a method is called and what it needs.
 
-    ``compare`` takes the finite numbers of the past (oldest first), the newest number, how many snapshots the series
-    has, and every parameter. ``minimum_values`` includes the newest. ``defaults`` names all parameters; each is a
-    finite number from 0 up. ``version`` is that of the rule, which a record of a verdict names.
+    ``find`` takes the points of the past whose values are numbers and that no person took out (oldest first), the
+    newest one, and every parameter. ``minimum_values`` includes the newest. ``defaults`` names all parameters; each is
+    a finite number from 0 up. ``version`` is that of the rule, which a record of a verdict names.
+
+    ``tail`` says how false alarms grow rarer with the parameter ``threshold``: with its power -``tail``. It is None
+    where the threshold is not to be raised when several metrics are judged at once.
     """
 
-    compare: Compare
+    find: Find
     minimum_values: int
     defaults: Mapping[str, float]
     version: int
+    tail: float | None = None
 
 
 METHODS: dict[str, Method] = {
-    rolling.NAME: Method(rolling.compare, rolling.MINIMUM_VALUES, rolling.DEFAULTS, rolling.VERSION),
+    adaptive.NAME: Method(
+        adaptive.find, adaptive.MINIMUM_VALUES, adaptive.DEFAULTS, adaptive.VERSION, tail=adaptive.TAIL
+    ),
+    rolling.NAME: Method(rolling.find, rolling.MINIMUM_VALUES, rolling.DEFAULTS, rolling.VERSION),
+    "zscore": Method(textbook.zscore, textbook.MINIMUM_VALUES, textbook.ZSCORE_DEFAULTS, textbook.VERSION),
+    "mad": Method(textbook.mad, textbook.MINIMUM_VALUES, textbook.MAD_DEFAULTS, textbook.VERSION),
 }
-DEFAULT_METHOD = rolling.NAME
+DEFAULT_METHOD = adaptive.NAME
