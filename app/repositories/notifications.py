@@ -16,11 +16,21 @@ class NotificationRepository:
     def __init__(self, session: Session) -> None:
         self._session = session
 
-    def add(self, *, ulid: str, kind: str, tool: str, run_id: int, summary: str, values: dict[str, object]) -> None:
-        """Store a notification; a run has at most one of each kind."""
-        row = {"ulid": ulid, "kind": kind, "tool": tool, "run_id": run_id, "summary": summary, "values": values}
-        statement = insert(Notification).values({**row, "created_at": utc_now()})
-        self._session.execute(statement.on_conflict_do_nothing(index_elements=["run_id", "kind"]))
+    def add(
+        self,
+        *,
+        ulid: str,
+        kind: str,
+        tool: str,
+        summary: str,
+        values: dict[str, object],
+        run_id: int | None = None,
+        incident_id: int | None = None,
+    ) -> None:
+        """Store a notification; a run has at most one of each kind, and so has an incident."""
+        row = {"ulid": ulid, "kind": kind, "tool": tool, "summary": summary, "values": values}
+        of = {"run_id": run_id, "incident_id": incident_id, "created_at": utc_now()}
+        self._session.execute(insert(Notification).values({**row, **of}).on_conflict_do_nothing())
 
     def undelivered(self, limit: int = 100) -> list[Notification]:
         """Give what is still to be delivered, oldest first."""

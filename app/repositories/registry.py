@@ -21,7 +21,7 @@ PREFIX = "/mao"
 _NAME = re.compile(NAME_PATTERN)
 NOTIFICATION_SECONDS = 30 * 86_400
 _MOST_NAMES_FOR_A_HINT = 2000
-_NOTIFICATION_KINDS = {"kind": str, "tool": str, "run_id": int, "summary": str, "values": dict[str, Any]}
+_NOTIFICATION_KINDS = {"kind": str, "tool": str, "run_id": int | None, "summary": str, "values": dict[str, Any]}
 
 
 _NOTIFICATIONS = f"{PREFIX}/notifications/"
@@ -64,10 +64,11 @@ def _notification(entry: Entry) -> dict[str, Any]:
     node, _, identifier = entry.key.removeprefix(_NOTIFICATIONS).partition("/")
     if not _is_name(node) or not _is_name(identifier.lower()):
         raise Broken("its key is not that of a notification")
-    values = decoded(entry.value, _NOTIFICATION_KINDS)
+    values = decoded(entry.value, {**_NOTIFICATION_KINDS, "incident_id": int | None})
     if missing := _NOTIFICATION_KINDS.keys() - values.keys():
         raise Broken(f"'{min(missing)}' is missing")
-    return {**values, "node": node, "id": f"{node}/{identifier}"}
+    # Members of an older version write no incident.
+    return {"incident_id": None, **values, "node": node, "id": f"{node}/{identifier}"}
 
 
 def _is_name(text: str) -> bool:

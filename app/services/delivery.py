@@ -21,6 +21,7 @@ def deliver(context: AgentContext) -> int:
             "kind": notification.kind,
             "tool": notification.tool,
             "run_id": notification.run_id,
+            "incident_id": notification.incident_id,
             "summary": notification.summary,
             "values": notification.values,
         }
@@ -31,11 +32,13 @@ def deliver(context: AgentContext) -> int:
 
 
 def listen(context: AgentContext) -> None:
-    """Write a log line for every notification of any member, as it arrives, until the term of office is over."""
+    """Write a log line for every notification of another member, as it arrives, until the term of office is over."""
     while not context.lost.is_set():
         try:
             for told in context.registry.watch_notifications(context.lost):
-                log.warning("Notification from %s: %s: %s", told["node"], told["tool"], told["summary"])
+                # What this node has to tell is in its log already.
+                if told["node"] != context.node:
+                    log.warning("Notification from %s: %s: %s", told["node"], told["tool"], told["summary"])
         except RegistryDown as error:
             log.warning("No notifications are heard: %s", error.message)
             context.lost.wait(_RETRY_SECONDS)

@@ -204,7 +204,13 @@ def test_notifications_are_listed_page_by_page(registry: Registry, kv: MemoryKv)
     first = registry.list_notifications(limit=2)
     rest = registry.list_notifications(after=first[-1]["id"])
     assert [item["id"] for item in first + rest] == ["a/01A", "a/01B", "b/01A"]
-    assert rest == [{**NOTICE, "node": "b", "id": "b/01A"}]
+    assert rest == [{**NOTICE, "incident_id": None, "node": "b", "id": "b/01A"}]
+
+
+def test_a_notification_may_be_about_an_incident_or_about_no_run_at_all(registry: Registry) -> None:
+    registry.put_notification("a", "01A", {**NOTICE, "run_id": None, "incident_id": 3})
+    (told,) = registry.list_notifications()
+    assert (told["run_id"], told["incident_id"]) == (None, 3)
 
 
 def test_a_notification_lasts_thirty_days() -> None:

@@ -15,6 +15,7 @@ class NotificationSchema(CamelSchema):
     kind = fields.String(metadata={"example": "spike"})
     tool = fields.String(metadata={"example": "spike"})
     run_id = fields.Integer(allow_none=True)
+    incident_id = fields.Integer(allow_none=True)
     summary = fields.String()
     values = fields.Raw()
 

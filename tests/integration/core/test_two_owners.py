@@ -90,7 +90,7 @@ SEARCHES: dict[str, Any] = {
 # What the nodes share, and so every token reads, about runs of every owner: with all that is told of them.
 SHARED = {
     "GET /api/locks": {"key", "runId", "node", "since", "token"},
-    "GET /api/notifications": {"id", "node", "kind", "tool", "runId", "summary", "values"},
+    "GET /api/notifications": {"id", "node", "kind", "tool", "runId", "incidentId", "summary", "values"},
 }
 
 ROUTES = all_routes()
