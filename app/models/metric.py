@@ -99,7 +99,8 @@ class MetricDecision(Base):
     """What a person decided about a tool: which points count, or until when nobody is told of its incidents.
 
     ``metric`` None means every metric of the tool. ``points`` are the ids of the points that it is about, in the order
-    of their series. Nothing is taken away by undoing: the row says who undid it and when.
+    of their series; ``standings`` maps each to the standing that it had and the one that it got. Nothing is taken away
+    by undoing: the row says who undid it and when.
     """
 
     __tablename__ = "metric_decisions"
@@ -110,6 +111,7 @@ class MetricDecision(Base):
     metric: Mapped[str | None]
     kind: Mapped[str]
     points: Mapped[list[int]] = mapped_column(ARRAY(BigInteger), server_default="{}")
+    standings: Mapped[dict[str, Any]] = mapped_column(server_default="{}")
     until: Mapped[datetime | None]
     actor: Mapped[str]
     why: Mapped[str]
@@ -123,8 +125,8 @@ class Incident(Base):
     """A stretch of time in which a tool's data looked wrong, or in which it should have been heard of and was not.
 
     A tool has at most one open incident of each kind. ``status`` is the worst that was seen, ``metrics`` the metrics
-    concerned with the worst of each, ``runs`` how many runs were anomalous. ``told_at`` is None while the opening was
-    told to nobody, because the tool was muted.
+    concerned with the worst of each, ``runs`` how many runs were anomalous, the first of them ``first_run``.
+    ``told_at`` is None while the opening was told to nobody, because the tool was muted.
     """
 
     __tablename__ = "incidents"
@@ -141,6 +143,7 @@ class Incident(Base):
     summary: Mapped[str]
     runs: Mapped[int] = mapped_column(server_default="0")
     opened_at: Mapped[datetime]
+    first_run: Mapped[int | None] = mapped_column(BigInteger)
     opened_by_run: Mapped[int | None] = mapped_column(BigInteger)
     last_run: Mapped[int | None] = mapped_column(BigInteger)
     told_at: Mapped[datetime | None]
