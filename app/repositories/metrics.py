@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
@@ -28,18 +28,31 @@ class SeriesName:
 
 @dataclass(frozen=True)
 class NewPoint:
-    """A number that was judged, as it is to be stored; see ``MetricPoint``. ``standing`` is what its verdict gave."""
+    """A number that was judged, as it is to be stored; see ``MetricPoint``."""
 
     label: str
     sort_key: str
     measured_at: datetime
     value: float | None
     reported: str
+    judged: str
     standing: str
     status: str
     verdict: dict[str, Any]
     source: str
     run_id: int | None = None
+
+
+@dataclass(frozen=True)
+class StoredPoint:
+    """What later points are judged by: a point without the verdict on it."""
+
+    id: int
+    label: str
+    sort_key: str
+    measured_at: datetime
+    value: float | None
+    standing: str
 
 
 class MetricRepository:
@@ -48,24 +61,20 @@ class MetricRepository:
     def __init__(self, session: Session) -> None:
         self._session = session
 
-    def series(self, name: SeriesName, *, before: str | None = None, limit: int = 1000) -> list[MetricPoint]:
-        """Give the newest points of a series, oldest first; with ``before``, of those whose sort key is less."""
-        query = self._current(name)
-        if before is not None:
-            query = query.where(MetricPoint.sort_key < before)
+    def past(self, name: SeriesName, before: str, limit: int = 1000) -> list[StoredPoint]:
+        """Give the newest points of a series whose sort key is less than ``before``, oldest first."""
+        columns = [getattr(MetricPoint, column.name) for column in fields(StoredPoint)]
+        query = select(*columns).where(*self._of(name), MetricPoint.sort_key < before)
         query = query.order_by(MetricPoint.sort_key.desc(), MetricPoint.id.desc()).limit(limit)
-        return list(self._session.scalars(query))[::-1]
+        return [StoredPoint(*row) for row in self._session.execute(query)][::-1]
 
-    def count(self, name: SeriesName, *, before: str | None = None) -> int:
-        """Count the points of a series; with ``before``, those whose sort key is less."""
-        counted = self._current(name).with_only_columns(func.count())
-        if before is not None:
-            counted = counted.where(MetricPoint.sort_key < before)
-        return int(self._session.scalar(counted) or 0)
+    def count(self, name: SeriesName) -> int:
+        """Count the points of a series."""
+        return int(self._session.scalar(select(func.count()).where(*self._of(name))) or 0)
 
     def known_labels(self, name: SeriesName) -> set[str]:
         """Give the labels that a series has."""
-        return set(self._session.scalars(self._current(name).with_only_columns(MetricPoint.label)))
+        return set(self._session.scalars(select(MetricPoint.label).where(*self._of(name))))
 
     def of_run(self, run_id: int) -> list[MetricPoint]:
         """Give what a run reported, in the order of the metrics' names."""
@@ -73,26 +82,26 @@ class MetricRepository:
         return list(self._session.scalars(query))
 
     def add(self, name: SeriesName, points: Sequence[NewPoint]) -> None:
-        """Store points; one whose label the series has already takes its place, and the older one is kept as it was.
+        """Store points. What a run reports takes the place of a point that has its label; the older one is kept.
 
-        Two agents that store the same label at once store it once.
+        A point of another source is left out where the label has one, so that two who read a file store it once.
         """
-        labels = [point.label for point in points]
-        replaced = update(MetricPoint).where(*self._of(name), MetricPoint.label.in_(labels))
-        self._session.execute(replaced.values(is_current=False))
-        rows = [{**vars(name), **vars(point), "judged": point.standing, "recorded_at": utc_now()} for point in points]
+        self.supersede(name, [point.label for point in points if point.run_id is not None])
+        rows = [{**vars(name), **vars(point), "recorded_at": utc_now()} for point in points]
         if rows:
             statement = insert(MetricPoint).values(rows)
             self._session.execute(
                 statement.on_conflict_do_nothing(index_elements=_CURRENT_LABEL, index_where=text("is_current"))
             )
 
+    def supersede(self, name: SeriesName, labels: Collection[str]) -> None:
+        """Let the points with these labels judge nothing any more; they are kept."""
+        current = update(MetricPoint).where(*self._of(name), MetricPoint.label.in_(labels))
+        self._session.execute(current.values(is_current=False))
+
     def set_standing(self, ids: Collection[int], standing: str) -> None:
         """Let points stand so from now on, for those that are judged after it."""
         self._session.execute(update(MetricPoint).where(MetricPoint.id.in_(ids)).values(standing=standing))
-
-    def _current(self, name: SeriesName) -> Any:
-        return select(MetricPoint).where(*self._of(name))
 
     def _of(self, name: SeriesName) -> tuple[Any, ...]:
         same = (getattr(MetricPoint, column) == value for column, value in vars(name).items())

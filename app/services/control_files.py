@@ -11,18 +11,16 @@ import math
 import os
 import re
 import stat
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Collection
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
 from app.errors import BackendFailed
 from app.models.run import Cause
 from app.services.dated_names import order_key
-from app.spike import Status, Verdict, judge, no_metric
 
 PATTERN = "control-*.csv"
-MOST_FILES = 1000
 HEAD_BYTES = 2**16
 TEXT_LENGTH = 100
 """A longer first cell is cut for display and is no number."""
@@ -45,24 +43,10 @@ class Metric:
     reason: str = ""
 
 
-@dataclass(frozen=True)
-class ControlSeries:
-    """The metrics up to the one that this run wrote, oldest first.
-
-    ``snapshots`` counts the files; ``values`` has the last 1,000 of them. ``current_text`` is the newest cell as its
-    file has it, None where this run wrote none; ``current_reason`` says why it has no value.
-    """
-
-    snapshots: int
-    values: list[float | None]
-    current_text: str | None
-    current_reason: str = ""
-
-
 def read_control_metric(path: Path) -> Metric:
     """Read the number in the first cell of a control file, or in the next line where the first is a header."""
     try:
-        head = _head(path)
+        head = file_head(path)
     except OSError as error:
         return Metric("", None, "is a link" if error.errno == errno.ELOOP else f"cannot be read: {error.strerror}")
     return Metric("", None, "is not a regular file") if head is None else metric_of(head)
@@ -85,36 +69,13 @@ def metric_of(head: bytes) -> Metric:
     return Metric(number, value)
 
 
-def control_series(folder: Path, written: Collection[str]) -> ControlSeries:
-    """Read the series that ends with what this run wrote.
-
-    ``written`` has the paths, relative to ``folder``, that the run added or changed. Of several control files among
-    them the newest by name counts; files that are ordered behind it are left out.
+def newest_control_file(folder: Path, written: Collection[str]) -> str | None:
+    """Give the newest by name of the control files among ``written``, paths relative to ``folder``; None: none.
 
     Raises:
         BackendFailed: with cause ``data_unavailable``: the folder cannot be read.
     """
-    names = sorted(_control_files(folder), key=order_key)
-    current = max(set(written).intersection(names), key=order_key, default=None)
-    if current is None:
-        return ControlSeries(len(names), [], None)
-    names = names[: names.index(current) + 1]
-    metrics = [read_control_metric(folder / name) for name in names[-MOST_FILES:]]
-    return ControlSeries(len(names), [metric.value for metric in metrics], metrics[-1].text, metrics[-1].reason)
-
-
-def judge_series(series: ControlSeries, method: str, parameters: Mapping[str, float] | None = None) -> Verdict:
-    """Judge what this run wrote by the files before it.
-
-    Raises:
-        ValueError: the method or a parameter is not what ``app.spike`` knows.
-    """
-    if series.current_text is None:
-        return no_metric(series.snapshots, method)
-    verdict = replace(judge(series.values, method, parameters), snapshots=series.snapshots)
-    if verdict.status is Status.BAD_METRIC:
-        return replace(verdict, sentence=f"The newest control file {series.current_reason}.")
-    return verdict
+    return max(set(written).intersection(control_files(folder)), key=order_key, default=None)
 
 
 def is_control_file(path: str) -> bool:
@@ -122,7 +83,12 @@ def is_control_file(path: str) -> bool:
     return "/" not in path and fnmatchcase(path, PATTERN)
 
 
-def _control_files(folder: Path) -> list[str]:
+def control_files(folder: Path) -> list[str]:
+    """Give the names of all control files at the top of ``folder``, in no order.
+
+    Raises:
+        BackendFailed: with cause ``data_unavailable``: the folder cannot be read.
+    """
     try:
         with os.scandir(folder) as entries:
             return [
@@ -138,12 +104,17 @@ def _control_files(folder: Path) -> list[str]:
         ) from error
 
 
-def _head(path: Path) -> bytes | None:
+def file_head(path: Path, most_bytes: int = HEAD_BYTES) -> bytes | None:
+    """Give the beginning of a file; None where it is no regular file.
+
+    Raises:
+        OSError: it is a link, or cannot be read.
+    """
     descriptor = os.open(path, _FLAGS)
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             return None
-        return os.read(descriptor, HEAD_BYTES)
+        return os.read(descriptor, most_bytes)
     finally:
         os.close(descriptor)
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any
 
+from app.clock import utc_now
 from app.errors import MaoError, Superseded, Unavailable
-from app.executors.outcomes import Outcome
+from app.executors.base import Observation
+from app.executors.outcomes import Outcome, times_of
 from app.models.run import Cause, PushState, QuarantineState, Run, RunStatus
 from app.models.tool import OnSpike
 from app.repositories.workdirs import Written
@@ -28,6 +31,8 @@ class Settlement:
     """What the final transaction writes: outcome, judgement, commit and report."""
 
     outcome: Outcome
+    started_at: datetime | None = None
+    ended_at: datetime = field(default_factory=utc_now)
     judgement: Judgement | None = None
     output_commit: str | None = None
     original_commit: str | None = None
@@ -38,11 +43,6 @@ class Settlement:
     is_unsettled: bool = False
     metrics: dict[str, float] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
-
-    @property
-    def is_spike(self) -> bool:
-        """Tell whether the newest value is anomalous."""
-        return self.judgement is not None and self.judgement.is_spike
 
     @property
     def kept(self) -> dict[str, Any]:
@@ -56,21 +56,17 @@ class Settlement:
         return self.judgement.verdict if self.judgement else None
 
 
-def settle(context: AgentContext, run: Run, outcome: Outcome) -> Settlement:
+def settle(context: AgentContext, run: Run, outcome: Outcome, seen: Observation | None = None) -> Settlement:
     """Judge and publish a good run, keep what a replay made, and set the files of any other run aside.
 
-    Safe to repeat after a crash. What goes wrong here changes the outcome and never raises, but for a system that is
-    down.
+    ``seen`` is what the backend showed of its end. Safe to repeat after a crash. What goes wrong here changes the
+    outcome and never raises, but for a system that is down.
     """
-    settled = Settlement(outcome, warnings=[*run.warnings, *outcome.warnings])
+    settled = Settlement(outcome, *times_of(seen, run.started_at), warnings=[*run.warnings, *outcome.warnings])
     if outcome.status is RunStatus.SUCCEEDED:
         _settle_success(context, run, settled)
-    if settled.outcome.status is RunStatus.SUCCEEDED:
-        measurement = measured(context, run, settled.output_tree)
-        settled.metrics = measurement.metrics
-        settled.warnings += measurement.warnings
-    else:
-        settled.output_tree = None
+    if settled.outcome.status is not RunStatus.SUCCEEDED:
+        settled.output_tree, settled.metrics = None, {}
         set_aside(context, run, settled)
     return settled
 
@@ -104,16 +100,16 @@ def report_of(
 
 
 def _settle_success(context: AgentContext, run: Run, settled: Settlement) -> None:
+    if settled.started_at is not None:
+        settled.metrics["duration_seconds"] = round((settled.ended_at - settled.started_at).total_seconds(), 3)
     try:
         replay = plan_of(run)
         if replay is not None and replay.clone:
             settled.output_tree = context.workdirs.keep_replay(replay.clone, run.id)
             return
-        written = _written(context, run)
-        earlier = earlier_judgement(run)
-        settled.output_tree = run.output_tree if earlier else written.tree or None
-        settled.judgement = earlier or judge_run(context, run, written.paths)
-        if is_kept_out(context, run, settled.judgement, settled.output_tree):
+        _judge(context, run, settled)
+        if settled.judgement is not None and is_kept_out(context, run, settled.judgement, settled.output_tree):
+            settled.judgement = replace(settled.judgement, changes=())
             _keep_out(context, run, settled)
             return
         published, warnings = publish_run(context, run)
@@ -128,6 +124,18 @@ def _settle_success(context: AgentContext, run: Run, settled: Settlement) -> Non
         settled.outcome = replace(
             settled.outcome, status=RunStatus.FAILED, cause=Cause.DATA_UNAVAILABLE, message=error.message
         )
+
+
+def _judge(context: AgentContext, run: Run, settled: Settlement) -> None:
+    """Measure what the run wrote, and judge it by that and by what it reports itself."""
+    written, earlier = _written(context, run), earlier_judgement(run)
+    settled.output_tree = run.output_tree if earlier else written.tree or None
+    measurement = measured(context, run, settled.output_tree)
+    settled.metrics |= measurement.metrics
+    settled.warnings += measurement.warnings
+    settled.judgement = earlier or judge_run(context, run, written.paths, settled.metrics, settled.ended_at)
+    if settled.judgement is not None:
+        settled.warnings += settled.judgement.warnings
 
 
 def _keep_out(context: AgentContext, run: Run, settled: Settlement) -> None:

@@ -18,16 +18,20 @@ def earlier_judgement(run: Run) -> Judgement | None:
     Once they are out of the work tree nobody could judge them again.
     """
     if run.quarantine_state == QuarantineState.HELD and run.spike is not None:
-        return Judgement(run.spike)
+        return Judgement(run.spike, is_anomalous=True)
     return None
 
 
-def is_kept_out(context: AgentContext, run: Run, judgement: Judgement | None, output_tree: str | None) -> bool:
-    """Tell whether the run's files are to be kept out of the data; if so, that is written down first."""
-    if judgement is None or not judgement.is_spike or tool_of(run).on_spike not in _KEEPING_OUT:
+def is_kept_out(context: AgentContext, run: Run, judgement: Judgement, output_tree: str | None) -> bool:
+    """Tell whether the run's files are to be kept out of the data; if so, that is written down first.
+
+    So are the points that were judged, since nobody can read them again once the files are out of the work tree.
+    """
+    if not judgement.is_anomalous or tool_of(run).on_spike not in _KEEPING_OUT:
         return False
     if run.quarantine_state is None:
         columns = {"quarantine_state": QuarantineState.HELD, "spike": judgement.verdict, "output_tree": output_tree}
         with context.database.transaction() as session:
-            RunRepository(session).set(run.id, epoch=context.epoch, **columns)
+            if RunRepository(session).set(run.id, epoch=context.epoch, **columns):
+                judgement.store(session)
     return True

@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-import secrets
-from datetime import datetime
-
-from app.clock import utc_now
 from app.errors import WrongState
-from app.executors.base import Observation
-from app.executors.outcomes import times_of
 from app.models.run import Run, RunStatus
-from app.models.ulid import ulid
 from app.repositories.clones import CloneRepository
 from app.repositories.jobs import JobRepository
-from app.repositories.notifications import NotificationRepository
 from app.repositories.outputs import OutputRepository
 from app.repositories.runs import RunRepository
 from app.services.agent_context import AgentContext
 from app.services.conditions import conditions_at_end
 from app.services.finishing import Settlement, report_of
+from app.services.incidents import note_run
 from app.services.output_buffer import OutputBuffer
 
 LAST_LINES = 20
@@ -38,7 +31,6 @@ def record_final(
     settled: Settlement,
     lines: list[str],
     buffer: OutputBuffer | None,
-    seen: Observation | None,
 ) -> Run:
     """Make the run final, and give its row.
 
@@ -49,7 +41,6 @@ def record_final(
     if buffer is not None and buffer.warning:
         settled.warnings.append(buffer.warning)
     rest = buffer.close() if buffer is not None else []
-    times = _times(run, seen)
     with context.database.transaction() as session:
         outputs = OutputRepository(session)
         if not all(outputs.append(run.id, start, data, epoch=context.epoch) for start, data in rest):
@@ -71,44 +62,22 @@ def record_final(
             conditions=conditions_at_end(run, settled.judgement),
             is_unsettled=settled.is_unsettled,
             warnings=settled.warnings,
-            metrics=_metrics(settled, times),
+            metrics=settled.metrics,
             report=report_of(context, run, settled, lines, _cron_of(JobRepository(session), run)),
-            **times,
+            started_at=settled.started_at,
+            ended_at=settled.ended_at,
         )
         if final is None:
             raise WrongState(f"Run {run.id} was changed by somebody else.")
         if run.clone is not None and run.baseline_tree is not None:
             head = settled.head_commit or run.input_commit
             CloneRepository(session).note_head(run.clone, run.data_url or "", run.data_branch or None, head)
-        if settled.is_spike and settled.verdict is not None:
-            _notify(NotificationRepository(session), run, settled.verdict)
+        if settled.judgement is not None:
+            settled.judgement.store(session)
+            note_run(session, final, settled.judgement.verdict, settled.ended_at)
     return final
 
 
 def _cron_of(jobs: JobRepository, run: Run) -> str | None:
     job = jobs.find(run.job_id) if run.job_id else None
     return job.trigger if job else run.job_id
-
-
-def _metrics(settled: Settlement, times: dict[str, datetime | None]) -> dict[str, float]:
-    """Give what was measured of a good run; of any other it would say nothing about the data."""
-    started_at, ended_at = times["started_at"], times["ended_at"]
-    if settled.outcome.status is not RunStatus.SUCCEEDED or started_at is None or ended_at is None:
-        return {}
-    return {**settled.metrics, "duration_seconds": round((ended_at - started_at).total_seconds(), 3)}
-
-
-def _times(run: Run, seen: Observation | None) -> dict[str, datetime | None]:
-    started_at, ended_at = times_of(seen, run.started_at)
-    return {"started_at": started_at, "ended_at": ended_at}
-
-
-def _notify(outbox: NotificationRepository, run: Run, verdict: dict[str, object]) -> None:
-    outbox.add(
-        ulid=ulid(utc_now(), secrets.token_bytes(10)),
-        kind="spike",
-        tool=run.tool,
-        run_id=run.id,
-        summary=str(verdict["sentence"]),
-        values=verdict,
-    )

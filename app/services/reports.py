@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from app.models.run import Cause, RunStatus
+from app.services.judged_lines import judged_lines
 from app.spike import Status
 
 LAST_LINES = 20
@@ -102,7 +103,7 @@ def build_report(facts: ReportFacts) -> dict[str, Any]:
 
 def _shown_verdict(facts: ReportFacts) -> dict[str, Any] | None:
     """Give the verdict unless the run failed; a run that failed *because of* a spike still shows it."""
-    is_shown = facts.verdict and (facts.status == RunStatus.SUCCEEDED or facts.verdict["status"] == Status.SPIKE)
+    is_shown = facts.verdict and (facts.status == RunStatus.SUCCEEDED or Status(facts.verdict["status"]).is_anomaly)
     return facts.verdict if is_shown else None
 
 
@@ -183,44 +184,7 @@ def _again(facts: ReportFacts) -> str:
 
 
 def _judged(facts: ReportFacts, verdict: dict[str, Any]) -> list[str]:
-    status = verdict["status"]
-    count = f"Number of data snapshots: {verdict['snapshots']}"
-    if status == Status.NO_METRIC:
-        action = "Let the tool write a number as the first cell of control-<date>.csv at the top of its data directory"
-        return [count, "Tool wrote no control metric", action]
-    if status == Status.BAD_METRIC:
-        return [
-            count,
-            _value(facts, verdict),
-            verdict["sentence"],
-            "Let the tool write a plain number, such as 900 or 3.5",
-        ]
-    if status == Status.NOT_ENOUGH_DATA:
-        return [count, verdict["sentence"], f"Run the tool again to add a snapshot: 'maoctl tool run {_again(facts)}'"]
-    last = _anomaly(facts, verdict) if status == Status.SPIKE else "No data anomalies detected"
-    return [count, *_figures(facts, verdict), last]
-
-
-def _figures(facts: ReportFacts, verdict: dict[str, Any]) -> list[str]:
-    gain, difference = verdict["gainPercent"], verdict["difference"]
-    return [
-        f"Current rolling average of control metric: {verdict['average']}",
-        _value(facts, verdict),
-        f"Difference:{'too large to write' if difference is None else difference}",
-        # Adding zero turns a rounded -0.0 into 0.0.
-        "Gain:not defined" if gain is None else f"Gain:{round(gain, 4) + 0.0}%",
-    ]
-
-
-def _value(facts: ReportFacts, verdict: dict[str, Any]) -> str:
-    text = str(verdict["current"]) if facts.control_text is None else facts.control_text
-    return f"Value of control metric in current snapshot: {text}"
-
-
-def _anomaly(facts: ReportFacts, verdict: dict[str, Any]) -> str:
-    low, high = verdict["low"], verdict["high"]
-    expected = f"near {verdict['expected']}" if low is None or high is None else f"from {low} to {high}"
-    return f"Data anomaly detected: expected a value {expected}; check the data of run {facts.run_id} before you use it"
+    return judged_lines(verdict, run_id=facts.run_id, control_text=facts.control_text, again=_again(facts))
 
 
 def _clean(text: str) -> str:

@@ -262,12 +262,12 @@ class Supervision:
         failures = next_failures(run, outcome)
         if failures is not None and self._is_proven_over(run, seen):
             return self._begin_again(run, outcome, failures, seen)
-        settled = settle(self._context, run, outcome)
+        settled = settle(self._context, run, outcome, seen)
         lines: list[str] = []
         if settled.outcome.status is not RunStatus.SUCCEEDED:
             self.flush()
             lines = last_lines(self._context, run.id)
-        final = record_final(self._context, run, settled, lines, self._buffer, seen)
+        final = record_final(self._context, run, settled, lines, self._buffer)
         self._deadline = None
         if run.handle:
             self._remove(run)

@@ -12,14 +12,11 @@ from hypothesis import strategies as st
 from app.errors import BackendFailed
 from app.services.control_files import (
     HEAD_BYTES,
-    MOST_FILES,
-    ControlSeries,
     Metric,
-    control_series,
-    judge_series,
+    control_files,
+    newest_control_file,
     read_control_metric,
 )
-from app.spike import Status
 
 
 def _written(folder: Path, content: bytes) -> Path:
@@ -132,67 +129,29 @@ def test_any_content_is_read_without_an_error(tmp_path_factory: pytest.TempPathF
     assert (metric.value is None) == bool(metric.reason)
 
 
-def test_the_series_ends_with_the_newest_file_that_the_run_wrote(tmp_path: Path) -> None:
+def test_the_newest_by_name_of_the_written_files_is_the_current_one(tmp_path: Path) -> None:
     _series(tmp_path, **{"2019_9_28": "1", "2019_9_29": "2", "2019_9_30": "3", "2019_10_1": "900"})
-    series = control_series(tmp_path, ["control-2019-9-30.csv", "control-2019-10-1.csv", "data/rows.csv"])
-    assert series == ControlSeries(4, [1.0, 2.0, 3.0, 900.0], "900")
-
-
-def test_files_that_are_ordered_behind_the_current_one_are_left_out(tmp_path: Path) -> None:
-    _series(tmp_path, **{"1": "1", "2": "2", "3": "3"})
-    assert control_series(tmp_path, {"control-2.csv"}) == ControlSeries(2, [1.0, 2.0], "2")
+    written = ["control-2019-9-30.csv", "control-2019-10-1.csv", "data/rows.csv"]
+    assert newest_control_file(tmp_path, written) == "control-2019-10-1.csv"
+    assert newest_control_file(tmp_path, ["control-2019-9-30.csv"]) == "control-2019-9-30.csv"
 
 
 @pytest.mark.parametrize("written", [[], ["rows.csv"], ["old/control-9.csv"], ["control-gone.csv"], ["control-1.txt"]])
-def test_a_run_that_wrote_no_control_file_has_no_current_metric(tmp_path: Path, written: list[str]) -> None:
+def test_a_run_that_wrote_no_control_file_has_no_current_one(tmp_path: Path, written: list[str]) -> None:
     _series(tmp_path, **{"1": "1", "2": "2"})
     (tmp_path / "old").mkdir()
     (tmp_path / "old" / "control-9.csv").write_text("9")
     (tmp_path / "control-1.txt").write_text("9")
-    assert control_series(tmp_path, written) == ControlSeries(2, [], None)
+    assert newest_control_file(tmp_path, written) is None
 
 
 def test_a_folder_with_the_name_of_a_control_file_does_not_count(tmp_path: Path) -> None:
     _series(tmp_path, **{"1": "1"})
     (tmp_path / "control-0.csv").mkdir()
-    assert control_series(tmp_path, ["control-1.csv"]) == ControlSeries(1, [1.0], "1")
-
-
-def test_a_current_file_that_cannot_be_used_is_kept_with_its_reason(tmp_path: Path) -> None:
-    _series(tmp_path, **{"1": "1", "2": ""})
-    assert control_series(tmp_path, ["control-2.csv"]) == ControlSeries(2, [1.0, None], "", "is empty")
-
-
-def test_at_most_the_last_thousand_files_are_read_and_all_are_counted(tmp_path: Path) -> None:
-    for number in range(MOST_FILES + 5):
-        (tmp_path / f"control-{number}.csv").write_text(str(number))
-    series = control_series(tmp_path, [f"control-{MOST_FILES + 4}.csv"])
-    assert series.snapshots == MOST_FILES + 5
-    assert series.values == [float(number) for number in range(5, MOST_FILES + 5)]
-    assert judge_series(series, "rolling").snapshots == MOST_FILES + 5
+    assert control_files(tmp_path) == ["control-1.csv"]
 
 
 def test_a_data_folder_that_is_gone_is_an_error_that_says_so(tmp_path: Path) -> None:
     with pytest.raises(BackendFailed, match="The data directory cannot be read: No such file") as caught:
-        control_series(tmp_path / "gone", [])
+        newest_control_file(tmp_path / "gone", [])
     assert caught.value.cause == "data_unavailable"
-
-
-def test_the_series_is_judged_by_the_chosen_method_and_parameters(tmp_path: Path) -> None:
-    _series(tmp_path, **{"1": "100", "2": "100", "3": "108"})
-    series = control_series(tmp_path, ["control-3.csv"])
-    assert judge_series(series, "rolling").status is Status.SPIKE
-    assert judge_series(series, "rolling", {"threshold_percent": 10}).status is Status.OK
-
-
-def test_a_run_that_wrote_none_is_never_judged_on_old_data(tmp_path: Path) -> None:
-    _series(tmp_path, **{"1": "100", "2": "100", "3": "900"})
-    verdict = judge_series(control_series(tmp_path, []), "rolling")
-    assert (verdict.status, verdict.snapshots) == (Status.NO_METRIC, 3)
-
-
-def test_a_bad_metric_says_what_is_wrong_with_the_file(tmp_path: Path) -> None:
-    _series(tmp_path, **{"1": "100", "2": "many"})
-    verdict = judge_series(control_series(tmp_path, ["control-2.csv"]), "rolling")
-    assert verdict.status is Status.BAD_METRIC
-    assert verdict.sentence == "The newest control file does not begin with a number."

@@ -1,0 +1,66 @@
+"""How a tool wants its metrics judged: the ``metrics`` of its entry, with what holds where that says nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from app.models.tool import Tool
+from app.spike import DEFAULT_METHOD
+
+INCIDENTS = "incidents"
+"""The name in ``metrics`` that is no metric: it says when an incident opens."""
+MEASURED = (
+    "rows",
+    "files",
+    "bytes",
+    "duration_seconds",
+    "added_rows",
+    "removed_rows",
+    "changed_rows",
+    "changed_cells",
+)
+"""What every run has without asking."""
+_DECLARED_SHARE = 0.75
+_DEFAULTS: Mapping[str, Mapping[str, float]] = {"duration_seconds": {"minimum_change": 60.0}}
+"""A run of three seconds may well take ten on a busy machine."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The method by which a metric is judged, and the parameters that were chosen for it; not checked yet."""
+
+    method: str = DEFAULT_METHOD
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+
+
+def choice_of(tool: Tool, metric: str) -> Choice | None:
+    """Give how ``metric`` is judged; None where the tool does not want it judged."""
+    chosen = tool.metrics.get(metric)
+    if chosen is False:
+        return None
+    if chosen is None:
+        return Choice(parameters=_DEFAULTS.get(metric, {}))
+    if not isinstance(chosen, Mapping):
+        return Choice(parameters={"metrics": chosen})
+    parameters = {name: value for name, value in chosen.items() if name != "method"}
+    return Choice(str(chosen.get("method", DEFAULT_METHOD)), parameters)
+
+
+def is_declared(tool: Tool, metric: str) -> bool:
+    """Tell whether the tool itself reports the metric, or its entry names it; others are measured without asking."""
+    return metric not in MEASURED or metric in tool.metrics
+
+
+def shares(tool: Tool, metrics: Collection[str]) -> dict[str, float]:
+    """Give the part of a run's permitted false alarms that each of ``metrics`` has, which are judged together.
+
+    All parts make 1, so that a run is falsely alarmed about no more often than one with a single metric. Declared
+    metrics have three quarters of it among them, the others the rest; where there is only one kind it has all.
+    """
+    declared = {metric for metric in metrics if is_declared(tool, metric)}
+    measured = set(metrics) - declared
+    portion = 1.0 if not measured else _DECLARED_SHARE if declared else 0.0
+    given = {metric: portion / len(declared) for metric in declared}
+    return given | {metric: (1.0 - portion) / len(measured) for metric in measured}
