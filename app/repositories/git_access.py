@@ -16,7 +16,8 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from app.errors import BackendFailed
-from app.repositories.git_addresses import Address, literal, looked_up, require_allowed
+from app.repositories.addresses import Address, literal
+from app.repositories.git_addresses import looked_up, require_allowed
 from app.repositories.git_urls import Host, host_of, is_folder
 from app.settings import Git
 

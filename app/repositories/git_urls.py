@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 
 from app.errors import Invalid
-from app.repositories.git_addresses import forbidden_kind, is_odd_number, literal
+from app.repositories.addresses import forbidden_kind, is_odd_number, literal
 
 MAX_URL_CHARACTERS = 2048
 MAX_BRANCH_CHARACTERS = 200

@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from app.errors import BackendFailed, RemoteDown
-from app.repositories import git_addresses
+from app.repositories import addresses, git_addresses
+from app.repositories.addresses import forbidden_kind
 from app.repositories.git_access import Access, access_to, secrets_of
-from app.repositories.git_addresses import forbidden_kind, looked_up
+from app.repositories.git_addresses import looked_up
 from app.repositories.git_environment import environment
 from app.settings import Git
 
@@ -45,7 +46,7 @@ def answers(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
             raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in found]
 
-    monkeypatch.setattr(git_addresses.socket, "getaddrinfo", ask)
+    monkeypatch.setattr(addresses.socket, "getaddrinfo", ask)
     return given
 
 
@@ -107,7 +108,7 @@ def test_a_name_that_nobody_knows_is_a_remote_that_is_down(answers: list[list[st
 
 def test_a_name_server_that_says_nothing_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(git_addresses, "_LOOKUP_SECONDS", 0.01)
-    monkeypatch.setattr(git_addresses, "_ask", lambda *_: None)
+    monkeypatch.setattr(addresses, "_ask", lambda *_: None)
     with pytest.raises(RemoteDown, match="took too long"):
         looked_up("slow.example", 443, "https://slow.example/d")
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from app.errors import BackendFailed, RemoteDown
-from app.repositories import git_addresses
+from app.repositories import addresses
 from app.repositories.workdirs import Workdirs
 from app.settings import Git
 from tests.integration.clones.sights import parts_of
@@ -44,7 +44,7 @@ def test_a_host_is_reached_where_it_was_looked_up_and_known_by_its_name(
     ssh: SshServer, origin: Origin, importdir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     entry = (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", ssh.port))
-    monkeypatch.setattr(git_addresses.socket, "getaddrinfo", lambda *_, **__: [entry])
+    monkeypatch.setattr(addresses.socket, "getaddrinfo", lambda *_, **__: [entry])
     assert Workdirs(_settings(ssh), importdir).clone("data", ssh.url(origin.bare, "data.invalid"))
     with pytest.raises(BackendFailed, match="whose key this node does not know"):
         Workdirs(_settings(ssh), importdir).clone("other", ssh.url(origin.bare, "other.invalid"))

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from app.errors import RemoteDown
-from app.repositories import git_addresses
+from app.repositories import addresses
 from app.repositories.workdirs import Workdirs
 from tests.integration.clones.sights import parts_of
 from tests.integration.clones.watched import watch
@@ -152,7 +152,7 @@ def _answers(monkeypatch: pytest.MonkeyPatch, address: str) -> list[str]:
         asked.append(host)
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port))]
 
-    monkeypatch.setattr(git_addresses.socket, "getaddrinfo", ask)
+    monkeypatch.setattr(addresses.socket, "getaddrinfo", ask)
     return asked
 
 
