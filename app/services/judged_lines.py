@@ -80,7 +80,8 @@ def _short(number: float | None) -> str:
 
 def _anomaly(verdict: Mapping[str, Any], run_id: int) -> str:
     low, high = verdict["low"], verdict["high"]
-    expected = f"near {verdict['expected']}" if low is None or high is None else f"from {low} to {high}"
+    is_open = low is None or high is None
+    expected = f"near {_short(verdict['expected'])}" if is_open else f"from {_short(low)} to {_short(high)}"
     metric = verdict.get("metric", CONTROL)
     where = "" if metric == CONTROL else f" in {metric}"
     return (

@@ -28,6 +28,7 @@ Current rolling average of control metric: 900.0
 Value of control metric in current snapshot: 900
 Difference:0.0
 Gain:0.0%
+Expected range: 846 to 954, by the mean of the two snapshots before
 No data anomalies detected"""  # noqa: E501 (The text is compared to the letter.)
 
 FAILED: dict[str, Any] = {"status": RunStatus.FAILED, "cause": Cause.TOOL_ERROR, "exit_code": 3, "verdict": None}
@@ -43,7 +44,7 @@ def _facts(**changes: Any) -> ReportFacts:
         "data_dir": FOLDER,
         "message": "The tool ended with exit code 0.",
         "exit_code": 0,
-        "verdict": judge([900.0] * 9).to_dict(),
+        "verdict": judge([900.0] * 9, "rolling").to_dict(),
         "control_text": "900",
     }
     return ReportFacts(**{**facts, **changes})
@@ -75,7 +76,7 @@ def test_the_object_has_the_same_facts_for_programs() -> None:
         "dataDirectory": FOLDER,
         "message": {"container": "panosece/spike:latest", "tool": "spike", "dataset": FOLDER, "cron": False},
         "verdict": "ok",
-        "spike": judge([900.0] * 9).to_dict(),
+        "spike": judge([900.0] * 9, "rolling").to_dict(),
         "status": "SUCCEEDED",
         "cause": "ok",
         "reason": "The tool ended with exit code 0.",
@@ -99,23 +100,24 @@ def test_the_value_is_shown_as_its_file_has_it() -> None:
 
 
 def test_a_small_loss_has_its_sign_and_four_decimals() -> None:
-    verdict = judge([300.0, 300.0, 299.0]).to_dict()
-    assert _section(verdict=verdict, control_text="299")[-5:] == [
+    verdict = judge([300.0, 300.0, 299.0], "rolling").to_dict()
+    assert _section(verdict=verdict, control_text="299")[-6:] == [
         "Current rolling average of control metric: 300.0",
         "Value of control metric in current snapshot: 299",
         "Difference:-1.0",
         "Gain:-0.3333%",
+        "Expected range: 282 to 318, by the mean of the two snapshots before",
         "No data anomalies detected",
     ]
 
 
 def test_a_loss_too_small_to_show_is_not_a_negative_zero() -> None:
-    verdict = judge([1e9, 1e9, 999_999_999.99]).to_dict()
+    verdict = judge([1e9, 1e9, 999_999_999.99], "rolling").to_dict()
     assert "Gain:0.0%" in _lines(verdict=verdict)
 
 
 def test_a_spike_shows_the_figures_and_what_was_expected() -> None:
-    verdict = judge([900.0, 900.0, 1000.0]).to_dict()
+    verdict = judge([900.0, 900.0, 1000.0], "rolling").to_dict()
     assert _section(verdict=verdict, control_text="1000") == [
         "Spike detector output:",
         f"Data directory: {FOLDER}",
@@ -124,24 +126,36 @@ def test_a_spike_shows_the_figures_and_what_was_expected() -> None:
         "Value of control metric in current snapshot: 1000",
         "Difference:100.0",
         "Gain:11.1111%",
-        "Data anomaly detected: expected a value from 846.0 to 954.0; check the data of run 12 before you use it",
+        "Expected range: 846 to 954, by the mean of the two snapshots before",
+        "Data anomaly detected: expected a value from 846 to 954; check the data of run 12 before you use it",
+    ]
+
+
+def test_an_anomaly_of_another_metric_is_shown_beside_the_control_metric() -> None:
+    control, rows = judge([900.0] * 3, "rolling").to_dict(), judge([50.0, 50.0, 20.0], "rolling").to_dict()
+    verdict = {**rows, "metric": "rows", "metrics": {"control": control, "rows": rows}}
+    lines = _section(verdict=verdict)
+    assert "Current rolling average of control metric: 900.0" in lines
+    assert lines[-2:] == [
+        "Metric rows: 20 is 60 % below 50, the mean of the two snapshots before; more than 6 % is a spike.",
+        "Data anomaly detected in rows: expected a value from 47 to 53; check the data of run 12 before you use it",
     ]
 
 
 def test_a_spike_around_zero_has_no_gain() -> None:
-    verdict = judge([0.0, 0.0, 5.0]).to_dict()
+    verdict = judge([0.0, 0.0, 5.0], "rolling").to_dict()
     assert "Gain:not defined" in _lines(verdict=verdict)
 
 
 def test_a_spike_beyond_all_floats_is_still_a_report() -> None:
-    verdict = judge([-1.7e308, -1.7e308, 1.7e308]).to_dict()
+    verdict = judge([-1.7e308, -1.7e308, 1.7e308], "rolling").to_dict()
     lines = _lines(verdict=verdict)
     assert "Difference:too large to write" in lines
     assert "expected a value near -1.7e+308" in lines[-1]
 
 
 def test_too_few_snapshots_are_counted_and_more_are_asked_for() -> None:
-    verdict = judge([900.0, 900.0]).to_dict()
+    verdict = judge([900.0, 900.0], "rolling").to_dict()
     assert _section(verdict=verdict) == [
         "Spike detector output:",
         f"Data directory: {FOLDER}",
@@ -160,7 +174,7 @@ def test_a_tool_without_a_control_file_is_told_what_to_write() -> None:
 
 
 def test_a_bad_metric_is_shown_as_it_is() -> None:
-    verdict = judge([900.0, 900.0, None]).to_dict()
+    verdict = judge([900.0, 900.0, None], "rolling").to_dict()
     assert _section(verdict=verdict, control_text="many")[2:] == [
         "Number of data snapshots: 3",
         "Value of control metric in current snapshot: many",
@@ -170,7 +184,7 @@ def test_a_bad_metric_is_shown_as_it_is() -> None:
 
 
 def test_a_failed_tool_shows_its_exit_code_and_last_lines_and_no_spike_section() -> None:
-    changes = {**FAILED, "message": "The tool ended with exit code 3.", "verdict": judge([900.0] * 3).to_dict()}
+    changes = {**FAILED, "message": "The tool ended with exit code 3.", "verdict": judge([900.0] * 3, "rolling").to_dict()}
     report = build_report(_facts(**changes, last_lines=["Fetching", "No data anomalies detected"]))
     assert report["text"].split("\n")[8:] == [
         "Run failed: The tool ended with exit code 3.",
@@ -192,10 +206,10 @@ def test_only_the_last_twenty_lines_are_shown() -> None:
 
 
 def test_a_run_that_fails_because_of_a_spike_shows_the_spike() -> None:
-    verdict = judge([900.0, 900.0, 1000.0]).to_dict()
+    verdict = judge([900.0, 900.0, 1000.0], "rolling").to_dict()
     section = _section(**{**FAILED, "exit_code": 0, "message": "A spike was found.", "verdict": verdict})
     assert section[:2] == ["Run failed: A spike was found.", "Spike detector output:"]
-    assert section[-1].startswith("Data anomaly detected: expected a value from 846.0 to 954.0")
+    assert section[-1].startswith("Data anomaly detected: expected a value from 846 to 954")
 
 
 @pytest.mark.parametrize(
@@ -228,7 +242,7 @@ def test_no_pair_of_state_and_cause_is_without_an_answer(status: RunStatus, caus
 
 @pytest.mark.parametrize("status", Status)
 def test_every_verdict_has_a_section_that_ends_with_advice_or_the_good_news(status: Status) -> None:
-    verdict = {**judge([900.0] * 3).to_dict(), "status": status.value}
+    verdict = {**judge([900.0] * 3, "rolling").to_dict(), "status": status.value}
     last = _lines(verdict=verdict)[-1]
     words = ("No data anomalies detected", "check the data", "Run the tool again", "Let the tool write")
     assert any(word in last for word in words)
@@ -284,7 +298,7 @@ def test_no_other_text_from_outside_brings_control_characters_either() -> None:
 
 
 def test_the_report_is_ready_for_json() -> None:
-    report = build_report(_facts(verdict=judge([0.0, 0.0, 1e308]).to_dict()))
+    report = build_report(_facts(verdict=judge([0.0, 0.0, 1e308], "rolling").to_dict()))
     assert json.loads(json.dumps(report, allow_nan=False)) == report
 
 
@@ -300,7 +314,7 @@ def test_a_run_of_a_definition_tool_is_told_to_be_run_again_with_its_command() -
     named = {"command_name": "count", "arguments": ["two words", "-1"]}
     again = "'maoctl tool run spike --command count -- 'two words' -1'"
     assert _lines(**FAILED, **named)[-1].endswith(f"then run it again with {again}.")
-    few = judge([900.0, 900.0]).to_dict()
+    few = judge([900.0, 900.0], "rolling").to_dict()
     assert _lines(verdict=few, **named)[-1] == f"Run the tool again to add a snapshot: {again}"
     for arguments in ([], ["x" * 1000], ["a\rb"]):
         last = _lines(**FAILED, command_name="count", arguments=arguments)[-1]
