@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Select, select, update
+from sqlalchemy import ARRAY, BigInteger, ColumnElement, Select, cast, select, update
 from sqlalchemy.orm import Session
 
 from app.errors import NotFound
@@ -49,7 +49,8 @@ class MetricDecisionRepository:
 
     def about(self, tool: str, points: Collection[int]) -> Sequence[MetricDecision]:
         """Give the decisions about any of these points of a tool, undone ones included, in their order."""
-        query = select(MetricDecision).where(MetricDecision.tool == tool, MetricDecision.points.overlap(list(points)))
+        touched = MetricDecision.points.op("&&")(cast(list(points), ARRAY(BigInteger)))
+        query = select(MetricDecision).where(MetricDecision.tool == tool, touched)
         return list(self._session.scalars(query.order_by(MetricDecision.id)))
 
     def undo(self, decision_id: int, actor: str, why: str, at: datetime) -> bool:
@@ -68,9 +69,10 @@ class MetricDecisionRepository:
         )
         return self._session.scalar(query.order_by(MetricDecision.until.desc()).limit(1))
 
-    def has_points(self, tool: str) -> bool:
-        """Tell whether anything was ever measured of a tool."""
-        return self._session.scalar(select(MetricPoint.id).where(MetricPoint.tool == tool).limit(1)) is not None
+    def metrics(self, tool: str) -> Sequence[str]:
+        """Give the metrics that a tool has points of, in the order of their names."""
+        query = select(MetricPoint.metric).where(MetricPoint.tool == tool, MetricPoint.is_current).distinct()
+        return sorted(self._session.scalars(query))
 
     def points(self, ids: Collection[int]) -> Sequence[MetricPoint]:
         """Give points by their numbers, those of a series together and in its order."""
@@ -99,12 +101,6 @@ class MetricDecisionRepository:
             newest = query.order_by(MetricPoint.sort_key.desc(), MetricPoint.id.desc()).limit(limit)
             found[clone, name] = list(self._session.scalars(newest))[::-1]
         return dict(sorted(found.items()))
-
-    def before(self, point: MetricPoint) -> MetricPoint | None:
-        """Give the current point directly before another one in its series, or None."""
-        same = [getattr(MetricPoint, column) == getattr(point, column) for column in ("clone", "tool", "metric")]
-        query = select(MetricPoint).where(*same, MetricPoint.is_current, MetricPoint.sort_key < point.sort_key)
-        return self._session.scalar(query.order_by(MetricPoint.sort_key.desc(), MetricPoint.id.desc()).limit(1))
 
 
 def _of(metric: str | None) -> list[ColumnElement[bool]]:
