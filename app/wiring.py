@@ -23,11 +23,16 @@ from app.services.datasets import DatasetService
 from app.services.figures import FigureService
 from app.services.firing import FiringService
 from app.services.health import HealthService
+from app.services.incident_lists import IncidentService
 from app.services.index import IndexService
 from app.services.installations import InstallationService
 from app.services.jobs import JobService
 from app.services.lock_renewal import LeaseRenewer
 from app.services.locks import LockService
+from app.services.metric_backtests import BacktestService
+from app.services.metric_decisions import MetricDecisionService
+from app.services.metric_imports import MetricImportService
+from app.services.metrics import MetricService
 from app.services.notifications import NotificationService
 from app.services.origins import OriginService
 from app.services.outputs import OutputService
@@ -84,12 +89,17 @@ class Services:
     tokens: TokenService
     locks: LockService
     notifications: NotificationService
+    incidents: IncidentService
+    decisions: MetricDecisionService
     figures: FigureService
     health: HealthService
     audit: AuditService
     refusals: RefusalService
     questions: QuestionService
     installations: InstallationService
+    metrics: MetricService
+    backtests: BacktestService
+    metric_imports: MetricImportService
     close: Callable[[], None]
     """Ends the listening thread and closes the connections to PostgreSQL that nobody uses."""
 
@@ -146,11 +156,16 @@ def build(settings: Settings) -> Services:
         tokens=TokenService(database),
         locks=LockService(LockRepository(kv)),
         notifications=NotificationService(registry),
+        incidents=IncidentService(database),
+        decisions=MetricDecisionService(database, registry),
         figures=FigureService(database, settings.limits.concurrent_runs),
         health=HealthService(database.ping, kv.ping, lambda: _agent(database)),
         audit=AuditService(database),
         refusals=RefusalService(database, settings.limits.refusals_per_minute),
         questions=questions,
+        metrics=MetricService(database, registry),
+        backtests=BacktestService(database, registry),
+        metric_imports=MetricImportService(database, registry, questions),
         installations=installations,
         close=partial(_close, changes, database),
     )

@@ -19,6 +19,7 @@ from app.api import (
     files,
     guard,
     health,
+    incidents,
     index,
     installations,
     jobs,
@@ -35,6 +36,7 @@ from app.api import (
     security,
     snapshots,
     tokens,
+    tool_metrics,
     tools,
     webhooks,
 )
@@ -59,10 +61,12 @@ BLUEPRINTS = (
     index.blueprint,
     locks.blueprint,
     notifications.blueprint,
+    incidents.blueprint,
     tokens.blueprint,
     audit_log.blueprint,
     health.blueprint,
     metrics.blueprint,
+    tool_metrics.blueprint,
 )
 DESCRIPTION = """Register tools, run them now or on a schedule, and find out the same day that their data went wrong.
 

@@ -17,10 +17,15 @@ if TYPE_CHECKING:
     from app.services.datasets import DatasetService
     from app.services.figures import FigureService
     from app.services.health import HealthService
+    from app.services.incident_lists import IncidentService
     from app.services.index import IndexService
     from app.services.installations import InstallationService
     from app.services.jobs import JobService
     from app.services.locks import LockService
+    from app.services.metric_backtests import BacktestService
+    from app.services.metric_decisions import MetricDecisionService
+    from app.services.metric_imports import MetricImportService
+    from app.services.metrics import MetricService
     from app.services.notifications import NotificationService
     from app.services.origins import OriginService
     from app.services.outputs import OutputService
@@ -109,6 +114,12 @@ class Services(Protocol):
     def notifications(self) -> NotificationService: ...  # noqa: D102
 
     @property
+    def incidents(self) -> IncidentService: ...  # noqa: D102
+
+    @property
+    def decisions(self) -> MetricDecisionService: ...  # noqa: D102
+
+    @property
     def figures(self) -> FigureService: ...  # noqa: D102
 
     @property
@@ -116,6 +127,15 @@ class Services(Protocol):
 
     @property
     def installations(self) -> InstallationService: ...  # noqa: D102
+
+    @property
+    def metrics(self) -> MetricService: ...  # noqa: D102
+
+    @property
+    def backtests(self) -> BacktestService: ...  # noqa: D102
+
+    @property
+    def metric_imports(self) -> MetricImportService: ...  # noqa: D102
 
     @property
     def audit(self) -> AuditService: ...  # noqa: D102

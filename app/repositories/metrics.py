@@ -86,6 +86,7 @@ class MetricRepository:
 
         A point of another source is left out where the label has one, so that two who read a file store it once.
         """
+        self.hold(name)
         self.supersede(name, [point.label for point in points if point.run_id is not None])
         rows = [{**vars(name), **vars(point), "recorded_at": utc_now()} for point in points]
         if rows:
@@ -93,6 +94,14 @@ class MetricRepository:
             self._session.execute(
                 statement.on_conflict_do_nothing(index_elements=_CURRENT_LABEL, index_where=text("is_current"))
             )
+
+    def hold(self, name: SeriesName) -> None:
+        """Keep everybody else from storing points of this tool and clone until the transaction ends.
+
+        Else a run and an import that store the same label at once would not see each other, and the run's be lost.
+        """
+        key = func.hashtextextended(f"metrics {name.clone} {name.tool}", 0)
+        self._session.execute(select(func.pg_advisory_xact_lock(key)))
 
     def supersede(self, name: SeriesName, labels: Collection[str]) -> None:
         """Let the points with these labels judge nothing any more; they are kept."""

@@ -9,6 +9,7 @@ from app.services.comparing import compare_snapshots
 from app.services.comparisons import KIND
 from app.services.installations import CHECK, DEFINITION
 from app.services.installations_answers import definition_at, installation_check
+from app.services.metric_imports import METRIC_IMPORT, import_metrics
 from app.services.origins import ORIGIN, find_origin
 from app.services.verifying import verify
 
@@ -18,4 +19,5 @@ ANSWERERS: Mapping[str, Answerer] = {
     KIND: compare_snapshots,
     DEFINITION: definition_at,
     CHECK: installation_check,
+    METRIC_IMPORT: import_metrics,
 }

@@ -24,6 +24,8 @@ from app.services.refusals import Counted
 from app.services.why import Answer
 
 from .comparison_stubs import Comparisons
+from .incident_stubs import Decisions, Incidents
+from .metric_stubs import Backtests, MetricImports, Metrics
 from .output_stubs import Outputs
 from .run_stubs import Files, Origins, Passports, Replays, RunChanges, Runs, Submissions, Verifications, Webhooks
 from .samples import NOON, Recorder
@@ -351,8 +353,13 @@ def stub_services() -> SimpleNamespace:
         tokens=Tokens(),
         locks=Locks(),
         notifications=Notifications(),
+        incidents=Incidents(),
+        decisions=Decisions(),
         health=Health(),
         figures=Figures(),
+        metrics=Metrics(),
+        backtests=Backtests(),
+        metric_imports=MetricImports(),
         audit=Audit(),
         refusals=Refusals(),
         questions=Questions(),

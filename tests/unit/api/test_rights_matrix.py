@@ -43,6 +43,7 @@ RIGHTS: dict[str, frozenset[Permission] | None] = {
     "GET /api/docs": PUBLIC,
     "GET /api/docs/<name>": PUBLIC,
     "GET /api/docs/start.js": PUBLIC,
+    "GET /api/incidents": RUN_READERS,
     "GET /api/index/hubs": ANY_TOKEN,
     "GET /api/index/<hub>/dates": ANY_TOKEN,
     "GET /api/index/<hub>/<date>/operators": ANY_TOKEN,
@@ -96,10 +97,17 @@ RIGHTS: dict[str, frozenset[Permission] | None] = {
     "GET /api/tools/<name>": ANY_TOKEN,
     "PUT /api/tools/<name>": REGISTRARS,
     "DELETE /api/tools/<name>": REGISTRARS,
+    "GET /api/tools/<name>/decisions": RUN_READERS,
+    "POST /api/tools/<name>/decisions": frozenset({P.DATASET_WRITE}),
+    "POST /api/tools/<name>/decisions/<decision_id>/undo": frozenset({P.DATASET_WRITE}),
     "GET /api/tools/<name>/help": ANY_TOKEN,
     "GET /api/tools/<name>/installation": ANY_TOKEN,
     "POST /api/tools/<name>/installation": frozenset({P.NODE_WRITE}),
     "DELETE /api/tools/<name>/installation": frozenset({P.NODE_WRITE}),
+    "GET /api/tools/<name>/metrics": RUN_READERS,
+    "GET /api/tools/<name>/metrics/<metric>": RUN_READERS,
+    "GET /api/tools/<name>/metrics/<metric>/backtest": RUN_READERS,
+    "POST /api/tools/<name>/metrics/import": frozenset({P.DATASET_WRITE}),
     "POST /api/tools/<name>/runs": SUBMITTERS,
     "POST /api/webhooks/runs/<webhook_id>": frozenset({P.WEBHOOK_UPDATE_STATUS, P.WEBHOOK_IDENTIFICATION_KEYS}),
     "GET /api/webhooks/runs/<webhook_id>/files/<file_id>": frozenset({P.WEBHOOK_GET_FILES}),
@@ -128,7 +136,7 @@ def routes(app: Flask) -> set[str]:
 
 def call(client: FlaskClient, route: str, secret: str | None) -> int:
     method, rule = route.split()
-    address = re.sub(r"<(\w+)>", lambda part: "1" if part[1] == "run_id" else "spike", rule)
+    address = re.sub(r"<(\w+)>", lambda part: "1" if part[1] in ("run_id", "decision_id") else "spike", rule)
     headers = {} if secret is None else {"X-Api-Token": secret}
     return client.open(address, method=method, json=None if method == "GET" else {}, headers=headers).status_code
 
