@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy.orm import Session
-
 from app.models.metric import DecisionKind, IncidentEnd, IncidentKind, MetricDecision, MetricPoint
 from app.models.run import Run
+from app.repositories.database import Session
 from app.repositories.incidents import IncidentRepository
 from app.repositories.metric_decisions import MetricDecisionRepository
 from app.repositories.metrics import MetricRepository

@@ -12,11 +12,10 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy.orm import Session
-
 from app.models.metric import Incident, IncidentEnd, IncidentKind
 from app.models.run import Run
 from app.models.ulid import ulid
+from app.repositories.database import Session
 from app.repositories.incidents import IncidentRepository, JudgedRun
 from app.repositories.metric_decisions import MetricDecisionRepository
 from app.repositories.notifications import NotificationRepository
@@ -81,7 +80,12 @@ def end_incident(
     """Close an incident, and tell so where its opening was told."""
     IncidentRepository(session).close(incident, because, at, run_id)
     if incident.told_at is not None:
-        values: dict[str, Any] = {"because": because.value, "kind": incident.kind, "status": incident.status, "runs": incident.runs}
+        values: dict[str, Any] = {
+            "because": because.value,
+            "kind": incident.kind,
+            "status": incident.status,
+            "runs": incident.runs,
+        }
         values |= {"openedAt": incident.opened_at.isoformat(), "openedByRun": incident.opened_by_run}
         _tell(session, RECOVERED, incident, sentence, values, at, run_id)
 

@@ -12,13 +12,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy.orm import Session
-
 from app.clock import utc_now
 from app.errors import Invalid, WrongState, nearest
 from app.models.metric import DecisionKind, MetricDecision, MetricPoint
 from app.models.token import Identity
-from app.repositories.database import Database
+from app.repositories.database import Database, Session
 from app.repositories.incidents import IncidentRepository
 from app.repositories.metric_decisions import MetricDecisionRepository
 from app.repositories.registry import Registry
