@@ -29,6 +29,7 @@ class Exit(IntEnum):
     """The reader of our output went away before the end, as in ``maoctl run list | head -1``."""
 
 
+_ANOMALIES = frozenset({"spike", "drop", "zero", "drift", "level_shift"})
 _BY_STATUS = {
     "SUCCEEDED": Exit.DONE,
     "FAILED": Exit.RUN_FAILED,
@@ -45,10 +46,10 @@ def is_final(status: str) -> bool:
 def exit_of_run(status: str, verdict: str | None, *, fail_on_spike: bool) -> Exit:
     """Give the exit status for a run that is over.
 
-    A run that failed only because of its spike has the verdict ``spike`` too, and with ``fail_on_spike`` the spike is
-    the better answer. A run in doubt is never called anything else.
+    A run that failed only because its data are anomalous has that verdict too, and with ``fail_on_spike`` it is the
+    better answer. A run in doubt is never called anything else.
     """
     outcome = _BY_STATUS[status]
-    if fail_on_spike and verdict == "spike" and outcome is not Exit.IN_DOUBT:
+    if fail_on_spike and verdict in _ANOMALIES and outcome is not Exit.IN_DOUBT:
         return Exit.SPIKE
     return outcome

@@ -130,7 +130,7 @@ live_option = click.option(
     "--live", is_flag=True, help="Show the tool's output on stderr also where that is not a terminal."
 )
 fail_on_spike_option = click.option(
-    "--fail-on-spike", is_flag=True, help="Exit with status 6 when the run shows a spike."
+    "--fail-on-spike", is_flag=True, help="Exit with status 6 when the data are anomalous."
 )
 wait_option = length_option(
     "--timeout", "timeout_seconds", "Wait at most so long (exit status 8); what is waited for goes on."

@@ -44,8 +44,17 @@ def choice_of(tool: Tool, metric: str) -> Choice | None:
         return Choice(parameters=_DEFAULTS.get(metric, {}))
     if not isinstance(chosen, Mapping):
         return Choice(parameters={"metrics": chosen})
+    return read_choice(chosen)
+
+
+def read_choice(chosen: Mapping[str, Any]) -> Choice:
+    """Read what an entry says of one metric.
+
+    A percentage without a method is of ``rolling``: entries say so from when that was the only method.
+    """
     parameters = {name: value for name, value in chosen.items() if name != "method"}
-    return Choice(str(chosen.get("method", DEFAULT_METHOD)), parameters)
+    default = "rolling" if "threshold_percent" in parameters else DEFAULT_METHOD
+    return Choice(str(chosen.get("method", default)), parameters)
 
 
 def is_declared(tool: Tool, metric: str) -> bool:

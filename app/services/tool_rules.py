@@ -14,7 +14,8 @@ from typing import Any
 from app.models.dataset import History
 from app.models.names import NAME_PATTERN, NAME_RULE
 from app.models.tool import OnSpike, Profile, Publish
-from app.spike import DEFAULT_METHOD, checked_parameters
+from app.services.metric_choices import read_choice
+from app.spike import checked_parameters
 
 TEXT_LENGTH = 2048
 DESCRIPTION_LENGTH = 4096
@@ -149,12 +150,14 @@ def _metrics(value: Mapping[str, Any]) -> Iterable[str]:
         yield f"Must be at most {METRICS} metrics, each with one line of at most {TEXT_LENGTH} characters as its name."
         return
     for metric, chosen in value.items():
-        if not isinstance(chosen, Mapping):
-            yield f"'{metric}' must be an object with a method and its parameters."
+        if chosen is False:
             continue
-        parameters = {name: given for name, given in chosen.items() if name != "method"}
+        if not isinstance(chosen, Mapping):
+            yield f"'{metric}' must be an object with a method and its parameters, or false: it is not judged."
+            continue
+        choice = read_choice(chosen)
         try:
-            checked_parameters(str(chosen.get("method", DEFAULT_METHOD)), parameters)
+            checked_parameters(choice.method, choice.parameters)
         except ValueError as error:
             yield f"'{metric}': {error}"
 

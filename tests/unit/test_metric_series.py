@@ -154,6 +154,12 @@ def test_a_metric_that_the_entry_switches_off_is_not_judged() -> None:
     assert choice_of(_tool(rows={"method": "mad", "threshold": 4}), "rows") == Choice("mad", {"threshold": 4})
 
 
+def test_a_percentage_without_a_method_is_of_the_original_rule() -> None:
+    percent = {"threshold_percent": 20}
+    assert choice_of(_tool(control=percent), "control") == Choice("rolling", percent)
+    assert choice_of(_tool(control={}), "control") == Choice()
+
+
 def test_what_is_measured_without_asking_is_declared_by_naming_it() -> None:
     assert is_declared(_tool(), "control")
     assert is_declared(_tool(), "pages")

@@ -138,7 +138,7 @@ def test_a_tool_with_every_default_breaks_no_rule() -> None:
     ("metrics", "words"),
     [
         ({"control": {"method": "rollin"}}, "Unknown method 'rollin'"),
-        ({"control": {"threshold": 6}}, "no parameter 'threshold'"),
+        ({"control": {"treshold": 6}}, "no parameter 'treshold'. Did you mean 'threshold'?"),
         ({"control": {"threshold_percent": "six"}}, "finite number"),
         ({"control": "rolling"}, "must be an object"),
     ],
