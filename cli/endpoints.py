@@ -12,6 +12,7 @@ from cli.addresses import segment as _segment
 from cli.client import READ_SECONDS, Client, Json
 from cli.data_endpoints import DataEndpoints
 from cli.errors import ServerFailed
+from cli.incident_endpoints import IncidentEndpoints
 from cli.installation_endpoints import InstallationEndpoints
 from cli.output_pieces import OutputPiece, output_piece
 from cli.pages import Listing, items_of
@@ -19,7 +20,7 @@ from cli.pages import Listing, items_of
 _KEY_BYTES = 16
 
 
-class Server(DataEndpoints, InstallationEndpoints):
+class Server(DataEndpoints, IncidentEndpoints, InstallationEndpoints):
     """The server behind a client. Every method may raise each of ``Refused``, ``Unreached`` and ``ServerFailed``."""
 
     def __init__(self, client: Client) -> None:

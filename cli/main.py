@@ -22,6 +22,7 @@ from cli.commands import (  # noqa: F401 - importing them adds their verbs
     run_files,
     run_passport,
     run_replays,
+    tool_decisions,
     tool_installations,
     tool_runs,
     tool_schedules,
@@ -30,6 +31,7 @@ from cli.commands.audit import audit
 from cli.commands.completion import COMPLETE_VARIABLE, add_completion
 from cli.commands.dataset import dataset
 from cli.commands.doctor import add_doctor
+from cli.commands.incident import incident
 from cli.commands.job import job
 from cli.commands.lock import lock
 from cli.commands.notification import notification
@@ -99,7 +101,7 @@ def _without_command(context: click.Context, session: Session) -> Exit:
     return Exit.DONE
 
 
-for noun_group in (tool, dataset, run, job, token, lock, notification, audit):
+for noun_group in (tool, dataset, run, job, token, lock, notification, incident, audit):
     root.add_command(noun_group)
 add_doctor(root)
 add_completion(root)

@@ -46,7 +46,8 @@ def test_every_command_takes_each_format(path: tuple[str, ...], command: click.C
 
 def test_the_commands_are_those_that_the_documentation_promises() -> None:
     promised = {
-        "tool": "get add remove run schedule stop list-scheduled install update installed uninstall help",
+        "tool": "get add remove run schedule stop list-scheduled install update installed uninstall help"
+        " accept reject mute decisions undo",
         "dataset": "get add remove clone compare discard list-local promote remove-local retrieve snapshots origin",
         "run": "list get show output wait stop start retry replay verify resolve refresh files upload download",
         "job": "get edit preview why pause resume remove firings",
@@ -54,6 +55,7 @@ def test_the_commands_are_those_that_the_documentation_promises() -> None:
         "lock": "get break",
         "notification": "get",
         "audit": "get",
+        "incident": "get",
     }
     expected = {(noun, verb) for noun, verbs in promised.items() for verb in verbs.split()}
     assert {path for path, _ in walk(root)} == expected | {("doctor",), ("completion",)}
