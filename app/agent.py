@@ -22,6 +22,7 @@ from app.services.answering import Answering
 from app.services.answers import ANSWERERS
 from app.services.cleaning import Cleaner
 from app.services.clone_work import work_on_clones
+from app.services.deliveries import Courier, spread
 from app.services.delivery import deliver, listen
 from app.services.dispatching import Dispatcher
 from app.services.file_mounts import remove_stray_files
@@ -146,6 +147,8 @@ def _ticks(context: AgentContext, dispatcher: Dispatcher) -> list[Tick]:
         Tick("mao.zones", 86_400.0, lambda: apply_zone_rules(context.database)),
         Tick("mao.files", 3600.0, lambda: remove_stray_files(context)),
         Tick("mao.notifications", 2.0, lambda: deliver(context)),
+        Tick("mao.spread", 2.0, lambda: spread(context)),
+        Tick("mao.deliveries", 1.0, Courier(context).work),
         Tick(PLANS, 2.0, dispatcher.plan),
         Tick(CLONES, 5.0, lambda: work_on_clones(context)),
         Tick(DECISIONS, 5.0, lambda: work_on_decisions(context)),

@@ -18,6 +18,7 @@ from typing import Any, get_type_hints
 from urllib.parse import quote
 
 from app.errors import Invalid, nearest
+from app.notification_settings import NotificationSettings
 
 
 @dataclass(frozen=True)
@@ -159,6 +160,7 @@ class Retention:
     audit_days: int = 3650
     idempotency_days: int = 30
     image_days: int = 30
+    notifications_days: int = 365
 
 
 @dataclass(frozen=True)
@@ -174,6 +176,7 @@ class Settings:
     api: Api
     limits: LimitsSettings
     retention: Retention
+    notifications: NotificationSettings
 
     @property
     def node(self) -> str:
@@ -210,7 +213,15 @@ def load(environ: Mapping[str, str] | None = None, instance: Path | None = None)
     if engine := environ.get("DOCKER_HOST"):
         given.setdefault("docker", {}).setdefault("socket", engine)
     built = {name: _build(name, kind, given.get(name, {}), folder) for name, kind in _SECTIONS.items()}
-    completed = {"working_environment": _completed(built, folder, environ), "git": _located(built["git"], folder)}
+    notifications: NotificationSettings = built["notifications"]
+    if notifications.ca_file:
+        notifications = replace(notifications, ca_file=str(folder / notifications.ca_file))
+    notifications.check()
+    completed = {
+        "working_environment": _completed(built, folder, environ),
+        "git": _located(built["git"], folder),
+        "notifications": notifications,
+    }
     return Settings(instance=folder, **{**built, **completed})
 
 

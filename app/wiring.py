@@ -155,7 +155,7 @@ def build(settings: Settings) -> Services:
         jobs=JobService(database, planner),
         tokens=TokenService(database),
         locks=LockService(LockRepository(kv)),
-        notifications=NotificationService(registry),
+        notifications=NotificationService(registry, database),
         incidents=IncidentService(database),
         decisions=MetricDecisionService(database, registry),
         figures=FigureService(database, settings.limits.concurrent_runs),

@@ -56,6 +56,18 @@ def number(key: str) -> int:
     return int(key)
 
 
+def triple(key: str) -> tuple[str, str, str]:
+    """Give a key that is made of three words.
+
+    Raises:
+        ValueError: it is not.
+    """
+    first, second, third = key.split(" ")
+    if "\0" in key:
+        raise ValueError("not words")
+    return first, second, third
+
+
 def place(run: Run) -> str:
     """Give the key of a run's place among the newest first."""
     return f"{run.defined_at.isoformat()} {run.id}"

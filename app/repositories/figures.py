@@ -8,6 +8,7 @@ from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
 from app.models.job import Job
+from app.models.notification import Delivery
 from app.models.run import Run, RunStatus
 
 # The word before the colon says what kind of thing a run waits for.
@@ -27,6 +28,7 @@ _OVERDUE = select(func.extract("epoch", func.clock_timestamp() - func.min(Job.ne
     Job.next_run_at <= func.clock_timestamp()
 )
 _NOT_DELIVERED = text("select count(*) from notifications where delivered_at is null")
+_DELIVERIES = select(Delivery.channel, Delivery.state, func.count()).group_by(Delivery.channel, Delivery.state)
 _DATABASE_BYTES = text("select pg_database_size(current_database())")
 
 
@@ -55,6 +57,10 @@ class FigureRepository:
     def not_delivered(self) -> int:
         """Count the notifications that have not reached etcd."""
         return self._session.scalar(_NOT_DELIVERED) or 0
+
+    def deliveries(self) -> dict[tuple[str, str], int]:
+        """Count the deliveries that are kept by channel and state."""
+        return {(channel, state): count for channel, state, count in self._session.execute(_DELIVERIES)}
 
     def database_bytes(self) -> int:
         """Give the size of the database on its server's disk."""

@@ -17,6 +17,7 @@ from app.models.audit import AuditEntry
 from app.models.base import Base
 from app.models.idempotency import IdempotencyKey
 from app.models.job import Firing
+from app.models.notification import Notification
 from app.models.refusal import Refusal
 
 _BATCH = 500
@@ -122,6 +123,7 @@ RECORDS: dict[str, tuple[type[Base], str]] = {
     "firings": (Firing, "recorded_at"),
     "audit_log": (AuditEntry, "at"),
     "idempotency_keys": (IdempotencyKey, "created_at"),
+    "notifications": (Notification, "created_at"),
     "refusals": (Refusal, "minute"),
 }
 """The tables whose rows go one by one when they are old, each with the column that tells their age."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from app.clock import utc_now
 from app.models.agent import Agent
+from app.models.notification import Channel, DeliveryState
 from app.models.run import FINAL, RunStatus
 from app.repositories.agents import AgentRepository
 from app.repositories.database import Database
@@ -33,7 +34,8 @@ class FigureService:
         """Give all figures as they are now; the ages of an agent that was never there are left out."""
         with self._database.transaction() as session:
             figures, agent = FigureRepository(session), AgentRepository(session).find_latest()
-            return [*_of_runs(figures), *_of_the_rest(figures), *_of_the_agent(agent), self._of_slots()]
+            found = [*_of_runs(figures), *_of_the_rest(figures), *_of_deliveries(figures)]
+            return [*found, *_of_the_agent(agent), self._of_slots()]
 
     def _of_slots(self) -> Figure:
         return Figure("mao_slots", "Runs that this node holds at most.", values={"": self._slots})
@@ -64,6 +66,19 @@ def _of_the_rest(figures: FigureRepository) -> list[Figure]:
             "mao_notifications_not_delivered", "Notifications that wait for etcd.", values={"": figures.not_delivered()}
         ),
         Figure("mao_database_bytes", "Size of the database.", values={"": figures.database_bytes()}),
+    ]
+
+
+def _of_deliveries(figures: FigureRepository) -> list[Figure]:
+    known = figures.deliveries()
+    return [
+        Figure(
+            f"mao_deliveries_{state}",
+            f"Deliveries of notifications that are {state.replace('_', ' ')}, by channel.",
+            "channel",
+            {str(channel): known.get((channel, state), 0) for channel in Channel},
+        )
+        for state in DeliveryState
     ]
 
 

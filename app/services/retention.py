@@ -102,6 +102,7 @@ class RetentionService:
             "firings": _before(days.firings_days),
             "audit_log": _before(days.audit_days),
             "idempotency_keys": _before(days.idempotency_days),
+            "notifications": _before(days.notifications_days),
             _REFUSALS: _before(_REFUSALS_DAYS),
         }
 

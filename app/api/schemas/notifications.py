@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from marshmallow import fields
+import marshmallow as ma
+from marshmallow import fields, validate
 
-from app.api.schemas.base import CamelSchema, page_schema
+from app.api.pages import triple
+from app.api.schemas.base import CamelSchema, Cursor, page_schema, page_size
+from app.models.notification import Channel, DeliveryState
 
 
 class NotificationSchema(CamelSchema):
@@ -21,3 +24,37 @@ class NotificationSchema(CamelSchema):
 
 
 NotificationPage = page_schema(NotificationSchema, "NotificationPage")
+
+
+class DeliveryQuery(ma.Schema):
+    """Which deliveries are listed."""
+
+    state = fields.String(load_default=None, validate=validate.OneOf(list(DeliveryState)))
+    limit = page_size()
+    cursor = Cursor(triple, load_default=None)
+
+
+class DeliverySchema(CamelSchema):
+    """A notification on its way to one receiver."""
+
+    id = fields.String(metadata={"description": "Of the notification, as the receiver sees it."})
+    kind = fields.String(metadata={"example": "spike"})
+    tool = fields.String(metadata={"example": "spike"})
+    channel = fields.String(validate=validate.OneOf(list(Channel)))
+    target = fields.String(
+        metadata={"description": "Whose turn it is: an address of e-mail, or a host with a part of a hash."}
+    )
+    state = fields.String(validate=validate.OneOf(list(DeliveryState)))
+    attempts = fields.Integer()
+    message = fields.String(allow_none=True, metadata={"description": "Why the last attempt failed."})
+    due_time = fields.AwareDateTime(attribute="due_at", metadata={"description": "The next attempt's time."})
+    finished_time = fields.AwareDateTime(attribute="finished_at", allow_none=True)
+
+
+DeliveryPage = page_schema(DeliverySchema, "DeliveryPage")
+
+
+class SentSchema(ma.Schema):
+    """The notification that was written."""
+
+    id = fields.String(required=True)

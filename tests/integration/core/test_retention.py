@@ -28,7 +28,7 @@ def test_what_is_kept_for_ever_stays(database: Database, sweeper: Sweeper) -> No
     add_file(database, run_id, 100_000)
     found = sweeper.remove()
     assert {kind: each.amount.count for kind, each in found.items() if each.before is None} == dict.fromkeys(
-        ("output", "files", "runs", "firings", "audit_log", "idempotency_keys"), 0
+        ("output", "files", "runs", "firings", "audit_log", "idempotency_keys", "notifications"), 0
     )
     assert count(database, "runs") == count(database, "run_output") == count(database, "run_files") == 1
 
@@ -143,6 +143,22 @@ def test_keys_go_after_the_time_in_which_they_count(database: Database, sweeper:
             )
     assert sweeper.keep(idempotency_days=30).remove()["idempotency_keys"].amount.count == 1
     assert count(database, "idempotency_keys", "key = '0'") == 1
+
+
+def test_a_notification_goes_after_its_time_with_its_deliveries(database: Database, sweeper: Sweeper) -> None:
+    with database.transaction() as session:
+        for ulid, days in (("01OLD", 400), ("01NEW", 300)):
+            session.execute(
+                text(
+                    "insert into notifications (ulid, kind, tool, summary, values, created_at)"
+                    " values (:ulid, 'spike', 'x', '', '{}', now() - make_interval(days => :days))"
+                ),
+                {"ulid": ulid, "days": days},
+            )
+            columns = "insert into deliveries (ulid, channel, target, state, due_at)"
+            session.execute(text(f"{columns} values (:ulid, 'webhook', 't', 'pending', now())"), {"ulid": ulid})
+    assert sweeper.keep(notifications_days=365).remove()["notifications"].amount.count == 1
+    assert count(database, "notifications", "ulid = '01NEW'") == count(database, "deliveries") == 1
 
 
 def _many_old_runs(database: Database, count: int) -> None:

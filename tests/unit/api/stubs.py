@@ -18,6 +18,7 @@ from app.models.job import Firing, Job
 from app.models.lock import Holder, Lock
 from app.models.token import Identity, Permission, Token
 from app.models.tool import Tool
+from app.repositories.deliveries import Listed
 from app.services.figures import Figure
 from app.services.previews import Coming, Preview
 from app.services.refusals import Counted
@@ -241,9 +242,21 @@ class Locks(Recorder):
             raise NotFound("Nobody holds the lock 'free'.")
 
 
-class Notifications:
+class Notifications(Recorder):
+    def deliveries(self, *, state: str | None, after: Any, limit: int) -> Sequence[Listed]:
+        self.note("deliveries", state, after, limit)
+        known = {"kind": "spike", "tool": "spike", "channel": "webhook", "state": "given_up", "attempts": 9}
+        known |= {"message": "h refuses the connection.", "due_at": NOON, "finished_at": NOON}
+        listed = [Listed(id=id_, target=target, **known) for id_, target in (("01B", "h#2"), ("01B", "h#1"))]
+        return [one for one in listed if after is None or one.place < after][:limit]
+
+    def test(self) -> str:
+        self.note("test")
+        return "01C"
+
     def list(self, *, after: str = "", limit: int = 100) -> Sequence[dict[str, Any]]:
         known = {"node": "n", "kind": "spike", "tool": "spike", "run_id": 1, "summary": "s", "values": {"a_b": 1}}
+        known |= {"incident_id": None}
         return [{"id": name, **known} for name in ("n/1", "n/2") if name > after][:limit]
 
 

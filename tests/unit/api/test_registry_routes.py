@@ -124,4 +124,25 @@ def test_notifications_are_read_page_by_page(owner: FlaskClient) -> None:
     first = owner.get("/api/notifications?limit=1").get_json()
     second = owner.get(f"/api/notifications?cursor={first['next']}").get_json()
     assert [item["id"] for item in first["items"] + second["items"]] == ["n/1", "n/2"]
-    assert set(first["items"][0]) == {"id", "node", "kind", "tool", "runId", "summary", "values"}
+    assert set(first["items"][0]) == {"id", "node", "kind", "tool", "runId", "incidentId", "summary", "values"}
+
+
+def test_deliveries_are_read_page_by_page_and_by_state(owner: FlaskClient, services: SimpleNamespace) -> None:
+    first = owner.get("/api/notifications/deliveries?limit=1&state=given_up").get_json()
+    second = owner.get(f"/api/notifications/deliveries?cursor={first['next']}").get_json()
+    assert [item["target"] for item in first["items"] + second["items"]] == ["h#2", "h#1"]
+    assert services.notifications.calls[0] == ("deliveries", ("given_up", None, 2), {})
+    item = first["items"][0]
+    assert (item["state"], item["message"], item["attempts"]) == ("given_up", "h refuses the connection.", 9)
+    assert {"dueTime", "finishedTime", "channel", "kind", "tool", "id"} < set(item)
+
+
+@pytest.mark.parametrize("query", ["state=lost", "cursor=x", "cursor=YSBi"])
+def test_a_list_of_deliveries_that_cannot_be_is_refused(owner: FlaskClient, query: str) -> None:
+    assert owner.get(f"/api/notifications/deliveries?{query}").status_code == 422
+
+
+def test_a_test_notification_is_sent_and_named(owner: FlaskClient, services: SimpleNamespace) -> None:
+    answer = owner.post("/api/notifications/test")
+    assert (answer.status_code, answer.get_json()) == (202, {"id": "01C"})
+    assert services.notifications.calls == [("test", (), {})]

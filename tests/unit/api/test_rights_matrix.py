@@ -63,6 +63,8 @@ RIGHTS: dict[str, frozenset[Permission] | None] = {
     "GET /api/locks": ANY_TOKEN,
     "DELETE /api/locks/<key>": frozenset({P.NODE_WRITE}),
     "GET /api/notifications": ANY_TOKEN,
+    "GET /api/notifications/deliveries": frozenset({P.NODE_WRITE}),
+    "POST /api/notifications/test": frozenset({P.NODE_WRITE}),
     "GET /api/openapi.json": PUBLIC,
     "GET /api/runs": RUN_READERS | {P.JOB_RUN_SEARCH},
     "POST /api/runs": SUBMITTERS,
