@@ -32,11 +32,12 @@ Makers = Mapping[str, MadeBy]
 
 
 class Trace(NamedTuple):
-    """A state of a file: its contents, the commit that brought it, and when that was made."""
+    """A state of a file: its contents, the commit that brought it, and the place of that, counted from the oldest."""
 
     blob: str
     commit: str
     committed_at: datetime
+    position: int
 
 
 @dataclass
@@ -50,13 +51,15 @@ class Traces:
     def of(cls, history: History, tool: str) -> Traces:
         """Go through a history; a ``metrics.json`` is left out where its commit says that another tool made it."""
         traces, head = cls(), history.head()
-        for change in history.changes(history.commits(head) if head else ()):
-            traces._note(change, tool)
+        commits = history.commits(head) if head else []
+        positions = dict(zip(commits, range(len(commits), 0, -1), strict=True))
+        for change in history.changes(commits):
+            traces._note(change, positions[change.commit], tool)
         return traces
 
-    def _note(self, change: Change, tool: str) -> None:
+    def _note(self, change: Change, position: int, tool: str) -> None:
         for file in change.files:
-            trace = Trace(file.blob, change.commit, change.committed_at)
+            trace = Trace(file.blob, change.commit, change.committed_at, position)
             if is_control_file(file.path):
                 self.controls.setdefault(file.path, trace)
             elif file.path == METRICS_FILE and change.trailers.get("Mao-Tool", tool) == tool:
@@ -112,7 +115,7 @@ def _reported(traces: Iterable[Trace], facts: BlobFacts, makers: Makers) -> Iter
     is_whole = facts.size_bytes is not None and facts.size_bytes <= METRICS_BYTES
     numbers, _ = read_metrics(facts.head if is_whole else None)
     for trace in traces:
-        label, key, at = _place(trace.commit, trace.committed_at, makers.get(trace.commit))
+        label, key, at = _place(trace, makers.get(trace.commit))
         for metric, (value, text, reason) in numbers.items():
             yield metric, Reported(label, key, at, value, text, reason, PointSource.HISTORY)
 
@@ -125,7 +128,7 @@ def _measured(snapshots: Sequence[Snapshot], tool: str, makers: Makers) -> Itera
             of_commit[snapshot.commit].append(snapshot)
     for commit, parts in of_commit.items():
         if len(parts) == 1 or commit in makers:
-            yield from _numbers(_place(commit, parts[0].committed_at, makers.get(commit)), parts)
+            yield from _numbers(_place(parts[0], makers.get(commit)), parts)
         else:
             yield from (number for part in parts for number in _numbers(_place_of_part(part), [part]))
 
@@ -137,17 +140,18 @@ def _numbers(place: tuple[str, str, datetime], parts: Sequence[Snapshot]) -> Ite
             yield metric, Reported(*place, float(sum(known)), str(sum(known)), source=PointSource.HISTORY)
 
 
-def _place(commit: str, committed_at: datetime, made_by: MadeBy | None) -> tuple[str, str, datetime]:
+def _place(brought: Trace | Snapshot, made_by: MadeBy | None) -> tuple[str, str, datetime]:
     """Give label, sort key and time: those of the run where one is on record with the commit."""
     if made_by is not None and made_by.ended_at is not None:
         return f"run-{made_by.run_id}", key_of_time(made_by.ended_at, made_by.run_id), made_by.ended_at
-    return f"commit-{commit[:_COMMIT_DIGITS]}", key_of_time(committed_at), committed_at
+    at = brought.committed_at
+    return f"commit-{brought.commit[:_COMMIT_DIGITS]}", key_of_time(at, brought.position), at
 
 
 def _place_of_part(snapshot: Snapshot) -> tuple[str, str, datetime]:
     day = date_of(snapshot.label)
     at = datetime.combine(day, clock_time(), UTC) if day else snapshot.committed_at
-    return f"commit-{snapshot.commit[:_COMMIT_DIGITS]} {snapshot.label}".strip(), key_of_time(at), at
+    return f"commit-{snapshot.commit[:_COMMIT_DIGITS]} {snapshot.label}".strip(), key_of_time(at, snapshot.position), at
 
 
 def _is_of(tool: str, claimed: str | None, made_by: MadeBy | None) -> bool:

@@ -61,7 +61,7 @@ class Library:
         self.indexer.work()
         return head
 
-    def record(self, run: int, **columns: str) -> None:
+    def record(self, run: int, **columns: Any) -> None:
         """Note in a run's row which commit it made."""
         with self.world.database.transaction() as session:
             RunRepository(session).set(run, **columns)
