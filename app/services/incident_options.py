@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
-INCIDENTS = "incidents"
-"""The name in a tool's ``metrics`` that is no metric."""
+from app.services.metric_choices import INCIDENTS
+
 _LIMITS = {"points": (1, 100), "of": (1, 100), "minutes": (0, 1440), "grace_minutes": (1, 525_600)}
 
 

@@ -29,6 +29,14 @@ RECOVERED = "recovered"
 _LONGEST_STRETCH = 1500
 
 
+def hold(session: Session, tool: str) -> None:
+    """Keep everybody else from changing a tool's points, decisions and incidents until the transaction ends.
+
+    To be called before the first of them is changed, lest two transactions wait for each other.
+    """
+    IncidentRepository(session).hold(tool)
+
+
 def note_run(session: Session, run: Run, verdict: Mapping[str, Any], at: datetime) -> None:
     """Let a run that was judged open, continue or close its tool's incident; ``verdict`` is that of the run's record.
 

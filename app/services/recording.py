@@ -11,7 +11,7 @@ from app.repositories.runs import RunRepository
 from app.services.agent_context import AgentContext
 from app.services.conditions import conditions_at_end
 from app.services.finishing import Settlement, report_of
-from app.services.incidents import note_run
+from app.services.incidents import hold, note_run
 from app.services.output_buffer import OutputBuffer
 
 LAST_LINES = 20
@@ -73,6 +73,7 @@ def record_final(
             head = settled.head_commit or run.input_commit
             CloneRepository(session).note_head(run.clone, run.data_url or "", run.data_branch or None, head)
         if settled.judgement is not None:
+            hold(session, run.tool)
             settled.judgement.store(session)
             note_run(session, final, settled.judgement.verdict, settled.ended_at)
     return final

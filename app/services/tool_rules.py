@@ -14,7 +14,8 @@ from typing import Any
 from app.models.dataset import History
 from app.models.names import NAME_PATTERN, NAME_RULE
 from app.models.tool import OnSpike, Profile, Publish
-from app.services.metric_choices import read_choice
+from app.services.incident_options import broken_incident_rules
+from app.services.metric_choices import INCIDENTS, read_choice
 from app.spike import checked_parameters
 
 TEXT_LENGTH = 2048
@@ -150,6 +151,9 @@ def _metrics(value: Mapping[str, Any]) -> Iterable[str]:
         yield f"Must be at most {METRICS} metrics, each with one line of at most {TEXT_LENGTH} characters as its name."
         return
     for metric, chosen in value.items():
+        if metric == INCIDENTS:
+            yield from broken_incident_rules(chosen)
+            continue
         if chosen is False:
             continue
         if not isinstance(chosen, Mapping):

@@ -141,6 +141,15 @@ def test_a_tool_with_every_default_breaks_no_rule() -> None:
         ({"control": {"treshold": 6}}, "no parameter 'treshold'. Did you mean 'threshold'?"),
         ({"control": {"threshold_percent": "six"}}, "finite number"),
         ({"control": "rolling"}, "must be an object"),
+        ({"incidents": 3}, "must be an object with some of: points"),
+        ({"incidents": False}, "must be an object"),
+        ({"incidents": {"point": 2}}, "no option 'point'"),
+        ({"incidents": {"points": "2"}}, "'points' must be a whole number, 1 to 100"),
+        ({"incidents": {"points": True}}, "'points' must be a whole number"),
+        ({"incidents": {"of": 0}}, "'of' must be a whole number, 1 to 100"),
+        ({"incidents": {"points": 3, "of": 2}}, "'points' must be at most 'of'"),
+        ({"incidents": {"minutes": 1441}}, "'minutes' must be a whole number, 0 to 1440"),
+        ({"incidents": {"grace_minutes": 0}}, "'grace_minutes' must be a whole number, 1 to 525600"),
     ],
 )
 def test_a_method_that_the_detector_does_not_know_is_refused_at_registration(
@@ -151,6 +160,8 @@ def test_a_method_that_the_detector_does_not_know_is_refused_at_registration(
 
 def test_a_method_with_its_parameters_is_fine() -> None:
     assert broken_rules({"metrics": {"control": {"method": "rolling", "threshold_percent": 10}}}) == {}
+    assert broken_rules({"metrics": {"incidents": {"points": 2, "of": 3, "minutes": 90, "grace_minutes": 30}}}) == {}
+    assert broken_rules({"metrics": {"incidents": {"points": 2}}}) == {}
 
 
 def test_every_key_of_an_entry_has_a_rule_or_a_reason_to_have_none() -> None:

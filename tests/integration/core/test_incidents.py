@@ -2,83 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
-from typing import Any
+import threading
+from datetime import timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
 
 from app.models.metric import Incident
-from app.models.notification import Notification
-from app.models.run import Run
 from app.repositories.database import Database
-from app.repositories.incidents import IncidentRepository
-from app.repositories.metrics import MetricRepository, NewPoint, SeriesName
-from app.services.incidents import note_run
-from tests.integration.core.conftest import add_run
-
-START = datetime(2026, 3, 2, 6, tzinfo=UTC)
-OK = {"status": "ok", "sentence": "900 where 890 to 930 was expected."}
-DROP = {"status": "drop", "sentence": "412 where 890 to 930 was expected.", "expected": 910.0}
-SPIKE = {"status": "spike", "sentence": "9000 where 890 to 930 was expected."}
-NO_METRIC = {"status": "no_metric", "sentence": "The run wrote no control metric."}
-
-
-class History:
-    """The runs of one tool, an hour apart, as the last transaction of each notes them."""
-
-    def __init__(self, database: Database) -> None:
-        self.database = database
-        self.entry: dict[str, Any] = {"name": "spike", "metrics": {}}
-        self.now = START
-
-    def run(self, verdict: dict[str, Any] | None, *, is_repeated: bool = False, standing: str = "") -> Run:
-        """Let a run end an hour after the one before."""
-        self.now += timedelta(hours=1)
-        run = add_run(self.database)
-        with self.database.transaction() as session:
-            row = session.get_one(Run, run.id)
-            row.tool_entry, row.spike, row.ended_at, row.defined_at = self.entry, verdict, self.now, self.now
-        if standing and verdict:
-            self.add_point(run.id, verdict, standing)
-        for _ in range(1 + is_repeated):
-            self.note(run.id, verdict)
-        return run
-
-    def note(self, run_id: int, verdict: dict[str, Any] | None) -> None:
-        """Do what the run's last transaction does."""
-        with self.database.transaction() as session:
-            if verdict is not None:
-                note_run(session, session.get_one(Run, run_id), verdict, self.now)
-
-    def add_point(self, run_id: int, verdict: dict[str, Any], standing: str) -> None:
-        """Store the run's control metric."""
-        point = NewPoint(
-            label=f"control-{run_id:06}.csv",
-            sort_key=f"{run_id:06}",
-            measured_at=self.now,
-            value=900.0 if verdict is OK else 412.0,
-            reported="",
-            judged=standing,
-            standing=standing,
-            status=verdict["status"],
-            verdict=verdict,
-            source="run",
-            run_id=run_id,
-        )
-        with self.database.transaction() as session:
-            MetricRepository(session).add(SeriesName("data", "spike", "control"), [point])
-
-    def incidents(self) -> list[Incident]:
-        """Give all incidents, the newest first."""
-        with self.database.transaction() as session:
-            return list(IncidentRepository(session).list())
-
-    def told(self) -> list[tuple[str, str]]:
-        """Give kind and sentence of every message, in their order."""
-        with self.database.transaction() as session:
-            rows = session.scalars(select(Notification).order_by(Notification.ulid))
-            return [(row.kind, row.summary) for row in rows]
+from app.repositories.metrics import MetricRepository
+from tests.integration.core.anomalous_runs import DROP, NO_METRIC, OK, SPIKE, History, worst
 
 
 @pytest.fixture
@@ -86,22 +19,154 @@ def history(database: Database) -> History:
     return History(database)
 
 
-def worst(verdict: dict[str, Any], **others: dict[str, Any]) -> dict[str, Any]:
-    return {**verdict, "metric": "control", "metrics": {"control": verdict, **others}}
-
-
 def test_an_incident_of_four_runs_is_told_twice(history: History) -> None:
-    history.run(OK)
+    history.run(worst(OK))
     first = history.run(worst(DROP, rows=SPIKE, bytes=OK))
     for verdict in (worst(DROP), worst(SPIKE), worst(DROP)):
         history.run(verdict)
     last = history.run(worst(OK, rows=OK))
     history.run(worst(OK))
     [incident] = history.incidents()
-    assert (incident.opened_by_run, incident.closed_by_run, incident.runs) == (first.id, last.id, 4)
+    assert (incident.opened_by_run, incident.closed_by_run, incident.runs) == (first, last, 4)
     assert (incident.status, incident.closed_because) == ("drop", "recovered")
     assert incident.metrics == {"control": "drop", "rows": "spike"}
     assert history.told() == [
         ("spike", "control: 412 where 890 to 930 was expected; anomalous too: rows."),
         ("recovered", "control and rows as expected again, after 4 anomalous runs."),
     ]
+
+
+def test_the_verdict_of_a_version_with_one_metric_is_that_of_control(history: History) -> None:
+    history.run(DROP)
+    history.run(OK)
+    assert history.told() == [
+        ("spike", "control: 412 where 890 to 930 was expected."),
+        ("recovered", "control as expected again, after 1 anomalous run."),
+    ]
+
+
+def test_an_anomaly_after_an_incident_opens_another_one(history: History) -> None:
+    for verdict in (DROP, OK, DROP, OK):
+        history.run(worst(verdict))
+    assert history.kinds() == ["spike", "recovered"] * 2
+    assert [incident.closed_because for incident in history.incidents()] == ["recovered"] * 2
+
+
+def test_a_run_that_was_not_judged_changes_nothing(history: History) -> None:
+    history.run(worst(NO_METRIC))
+    assert history.incidents() == []
+    history.run(worst(DROP))
+    for verdict in (None, worst(NO_METRIC, rows=OK), worst(NO_METRIC)):
+        history.run(verdict)
+    [incident] = history.incidents()
+    assert (incident.closed_at, incident.runs, history.kinds()) == (None, 1, ["spike"])
+
+
+def test_a_run_that_is_noted_again_changes_nothing(history: History) -> None:
+    """The last transaction of a run may be repeated after a kill, also when others have followed."""
+    opened, went_on = history.run(worst(DROP)), history.run(worst(DROP))
+    history.note(opened, worst(DROP))
+    history.note(went_on, worst(DROP))
+    [incident] = history.incidents()
+    assert incident.runs == 2
+    closed = history.run(worst(OK))
+    for run_id, verdict in ((closed, worst(OK)), (went_on, worst(DROP))):
+        history.note(run_id, verdict)
+    assert len(history.incidents()) == 1
+    assert history.kinds() == ["spike", "recovered"]
+
+
+def test_what_a_killed_transaction_has_noted_is_not_there(history: History) -> None:
+    class Killed(Exception):
+        pass
+
+    def killed(*_: object) -> None:
+        raise Killed
+
+    run_id = history.run(None)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("app.repositories.notifications.NotificationRepository.add", lambda *_, **__: killed())
+        with pytest.raises(Killed):
+            history.note(run_id, worst(DROP))
+    assert (history.incidents(), history.told()) == ([], [])
+    history.note(run_id, worst(DROP))
+    assert (len(history.incidents()), history.kinds()) == (1, ["spike"])
+
+
+def test_two_runs_that_end_at_once_open_one_incident(history: History) -> None:
+    """As two agents would, or the runs of one tool in two clones."""
+    runs = [history.run(None) for _ in range(8)]
+    threads = [threading.Thread(target=history.note, args=[run_id, worst(DROP)]) for run_id in runs]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    [incident] = history.incidents()
+    assert (incident.runs, history.kinds()) == (8, ["spike"])
+
+
+def test_a_second_open_incident_cannot_be_stored(history: History) -> None:
+    history.run(worst(DROP))
+    twin = {"tool": "spike", "kind": "data", "status": "drop", "summary": "", "opened_at": history.now}
+    with pytest.raises(Exception, match="uq_incidents_open") as raised, history.database.transaction() as session:
+        session.add(Incident(**twin))
+    assert isinstance(raised.value.__cause__, IntegrityError)
+
+
+def test_three_of_five_runs_must_be_anomalous(history: History) -> None:
+    history.entry["metrics"] = {"incidents": {"points": 3, "of": 5}}
+    first = history.run(worst(DROP))
+    for verdict in (OK, DROP, None, OK):
+        history.run(worst(verdict) if verdict else None)
+    assert history.incidents() == []
+    opening = history.run(worst(DROP))
+    [incident] = history.incidents()
+    assert (incident.first_run, incident.opened_by_run, incident.runs) == (first, opening, 3)
+    assert history.told() == [("spike", "control: 412 where 890 to 930 was expected (3 of the last 5 runs).")]
+    history.run(worst(OK))
+    history.run(worst(DROP))
+    assert history.kinds() == ["spike", "recovered"], "those of an incident that is over count no more"
+
+
+def test_an_anomaly_that_is_further_back_than_the_window_does_not_count(history: History) -> None:
+    history.entry["metrics"] = {"incidents": {"points": 2, "of": 3}}
+    for verdict in (DROP, OK, OK, DROP, OK, OK, DROP):
+        history.run(worst(verdict))
+    assert history.incidents() == []
+
+
+def test_what_does_not_last_for_the_minutes_opens_nothing(history: History) -> None:
+    history.entry["metrics"] = {"incidents": {"minutes": 120}}
+    for verdict in (DROP, DROP, OK, DROP, DROP):
+        history.run(worst(verdict))
+    assert history.incidents() == []
+    history.run(worst(DROP))
+    assert history.incidents()[0].opened_at == history.now
+
+
+def test_options_that_nobody_can_use_are_as_if_left_out(history: History) -> None:
+    history.entry["metrics"] = {"incidents": {"points": "many"}}
+    history.run(worst(DROP))
+    assert history.kinds() == ["spike"]
+
+
+def test_a_new_level_is_told_with_from_what_to_what(history: History) -> None:
+    history.run(worst(OK))
+    first = history.run(worst(DROP))
+    history.run(worst(DROP))
+    with history.database.transaction() as session:
+        [point] = MetricRepository(session).of_run(first)
+        MetricRepository(session).set_standing([point.id], "level")
+    history.run(worst(OK))
+    [incident] = history.incidents()
+    assert incident.closed_because == "new_level"
+    assert history.told()[1] == ("recovered", "New level after 2 anomalous runs: control from 910 to 412.")
+
+
+def test_tools_have_incidents_apart(history: History) -> None:
+    history.run(worst(DROP))
+    with history.database.transaction() as session:
+        other = {"tool": "other", "kind": "data", "status": "drop", "summary": "", "metrics": {"control": "drop"}}
+        session.add(Incident(**other, opened_at=history.now - timedelta(days=1)))
+    history.run(worst(OK))
+    assert [(one.tool, one.closed_because) for one in history.incidents()] == [("other", None), ("spike", "recovered")]
