@@ -14,6 +14,7 @@ from cli.times import now, parse_instant, show_instant
 
 CLOCK_TOLERANCE = timedelta(seconds=5)
 EXPIRY_WARNING = timedelta(days=7)
+GIVEN_UP_LATELY = timedelta(days=7)
 _CURES = {"docker": "Start it, or name another: `socket` in section DOCKER of the server's config.ini, or DOCKER_HOST."}
 
 
@@ -39,6 +40,7 @@ def examine(connection: Connection, server: Server) -> Iterator[Finding]:
     yield _transport(connection)
     yield _guarded("token", lambda: _token(connection, server))
     yield from _systems(server)
+    yield from _deliveries(connection, server)
     yield _clock(server_time)
 
 
@@ -94,6 +96,23 @@ def _systems(server: Server) -> Iterator[Finding]:
         detail = str(state.get("detail") or "") if isinstance(state, dict) else ""
         cure = _CURES.get(str(name), f"Start {name} on the server, or see its log.")
         yield Finding(str(name), is_up, detail, "" if is_up else cure)
+
+
+def _deliveries(connection: Connection, server: Server) -> Iterator[Finding]:
+    """Look for a notification that did not reach its receiver lately, where the token may ask."""
+    try:
+        if not connection.token or "node_write" not in server.whoami().get("permissions", ()):
+            return
+        newest = server.list_deliveries(1, {"state": "given_up"}).items
+    except CliError:
+        # What is wrong with the server or with the token is said in other lines.
+        return
+    finished_at = parse_instant(str(newest[0].get("finishedTime"))) if newest else None
+    if finished_at is None or now() - finished_at > GIVEN_UP_LATELY:
+        yield Finding("notifications", True, "none was given up in the last 7 days")
+        return
+    detail = f"one to {newest[0].get('target')} was given up: {newest[0].get('message')}"
+    yield Finding("notifications", False, detail, "See `maoctl notification deliveries --state given_up`.")
 
 
 def _clock(server_time: datetime | None) -> Finding:

@@ -14,13 +14,14 @@ from cli.data_endpoints import DataEndpoints
 from cli.errors import ServerFailed
 from cli.incident_endpoints import IncidentEndpoints
 from cli.installation_endpoints import InstallationEndpoints
+from cli.notification_endpoints import NotificationEndpoints
 from cli.output_pieces import OutputPiece, output_piece
 from cli.pages import Listing, items_of
 
 _KEY_BYTES = 16
 
 
-class Server(DataEndpoints, IncidentEndpoints, InstallationEndpoints):
+class Server(DataEndpoints, IncidentEndpoints, InstallationEndpoints, NotificationEndpoints):
     """The server behind a client. Every method may raise each of ``Refused``, ``Unreached`` and ``ServerFailed``."""
 
     def __init__(self, client: Client) -> None:
@@ -270,10 +271,6 @@ class Server(DataEndpoints, IncidentEndpoints, InstallationEndpoints):
     def break_lock(self, key: str) -> None:
         """Break a lock."""
         self._client.send("DELETE", f"/api/locks/{_segment(key)}")
-
-    def list_notifications(self, limit: int) -> Listing:
-        """List the federation's notifications."""
-        return self._client.list("/api/notifications", limit)
 
     def _submit(self, path: str, body: Json, key: str | None) -> int:
         answer = self._client.submit(path, body, key or secrets.token_hex(_KEY_BYTES)).json

@@ -53,7 +53,7 @@ def test_the_commands_are_those_that_the_documentation_promises() -> None:
         "job": "get edit preview why pause resume remove firings",
         "token": "whoami create list rotate revoke",
         "lock": "get break",
-        "notification": "get",
+        "notification": "get deliveries test",
         "audit": "get",
         "incident": "get",
     }

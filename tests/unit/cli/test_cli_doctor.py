@@ -135,3 +135,17 @@ def test_without_any_configuration_the_cure_is_told(bare: Run) -> None:
     result = bare("doctor")
     assert result.exit == Exit.USAGE
     assert "mao up" in result.err
+
+
+@pytest.mark.parametrize(("days", "expected"), [(1, "bad"), (8, "ok"), (None, "ok")])
+def test_a_notification_that_was_given_up_lately_is_told_to_who_may_know(
+    bare: Run, healthy: StubServer, days: int | None, expected: str
+) -> None:
+    may = {"identifier": "root", "owner": "me", "expiresAt": None, "permissions": ["node_write"]}
+    healthy.on("GET", "/api/security/whoami", Reply(values=may))
+    lost = {"target": "h#1f", "message": "h answered 500."}
+    items = [] if days is None else [{**lost, "finishedTime": (now() - timedelta(days=days)).isoformat()}]
+    healthy.on("GET", "/api/notifications/deliveries", Reply(values={"items": items, "next": None}))
+    row = findings(bare("doctor", "-o", "json"))["notifications"]
+    assert row["result"] == expected
+    assert ("h#1f" in row["detail"]) == (expected == "bad")

@@ -141,3 +141,17 @@ def test_notifications_are_listed(maoctl: Run, server: StubServer) -> None:
     server.on("GET", "/api/notifications", Reply(values=a_page(news)))
     assert "=Gain 40%" in maoctl("notification", "get").out
     assert maoctl("notification", "get", "-o", "csv").out.endswith(",'=Gain 40%\n")
+
+
+def test_deliveries_are_listed_by_state(maoctl: Run, server: StubServer) -> None:
+    lost = {"id": "01J", "channel": "webhook", "target": "h#1f", "state": "given_up", "message": "h answered 500."}
+    server.on("GET", "/api/notifications/deliveries", Reply(values=a_page(lost)))
+    assert "h answered 500." in maoctl("notification", "deliveries", "--state", "given_up", "-o", "csv").out
+    assert "state=given_up" in server.paths()[-1]
+    assert maoctl("notification", "deliveries", "--state", "lost").exit == Exit.USAGE
+
+
+def test_a_test_notification_names_its_id_and_where_to_look(maoctl: Run, server: StubServer) -> None:
+    server.on("POST", "/api/notifications/test", Reply(202, {"id": "01J"}))
+    assert "01J is on its way; `maoctl notification deliveries`" in maoctl("notification", "test").out
+    assert maoctl("notification", "test", "-o", "json").json == {"id": "01J"}
