@@ -24,7 +24,8 @@ from app.services import standings
 from app.services.deciding import MOST_POINTS, close_accepted, let_stand, store_decision
 
 LONGEST_MUTE = timedelta(days=366)
-_NOT_OF_MUTES = ("metric", "run_id", "since")
+_NOT_OF_MUTES = {"metric": "metric", "run_id": "runId", "since": "since"}
+"""What a mute cannot have, and what that is called outside."""
 
 
 @dataclass(frozen=True)
@@ -129,7 +130,8 @@ def _check(values: Mapping[str, Any], now: datetime) -> None:
     elif until is not None and not now < until <= now + LONGEST_MUTE:
         broken["until"] = ["Must be in the future, at most 366 days from now."]
     if is_mute:
-        broken |= {name: ["A mute is for the whole tool."] for name in _NOT_OF_MUTES if values.get(name) is not None}
+        given = [field for name, field in _NOT_OF_MUTES.items() if values.get(name) is not None]
+        broken |= {field: ["A mute is for the whole tool."] for field in given}
     elif values.get("run_id") is not None and values.get("since") is not None:
         broken["since"] = ["Give 'runId' or 'since'."]
     if not str(values["why"]).strip():
