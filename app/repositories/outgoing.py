@@ -99,6 +99,10 @@ def _status(pool: HTTPConnectionPool, hook: Webhook, body: bytes, headers: Mappi
     answer = pool.urlopen(
         "POST", path, body, dict(headers), redirect=False, retries=False, timeout=limit, preload_content=False
     )
+    if attempt.is_over:
+        # A connection that was cut looks like headers that have come to their end.
+        answer.close()
+        raise TimeoutError
     try:
         # Read, so that the receiver may finish; what it says is of no use, and how it ends neither.
         answer.read(_ANSWER_BYTES, decode_content=False)

@@ -76,9 +76,12 @@ class Attempt:
         for address in addresses:
             if self.is_over:
                 break
+            made = socket.socket(socket.AF_INET if address.version == 4 else socket.AF_INET6, socket.SOCK_STREAM)
+            made.settimeout(min(self.left_seconds, _CONNECT_SECONDS))
             try:
-                made = socket.create_connection((str(address), port), min(self.left_seconds, _CONNECT_SECONDS))
+                made.connect((str(address), port))
             except OSError as error:
+                made.close()
                 failure = error
                 continue
             # TLS takes the socket over; this second handle on the same connection can still shut it.

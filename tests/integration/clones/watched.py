@@ -53,8 +53,6 @@ def watch(
     max_bytes: int = 80_000_000,
 ) -> Watched:
     """Let the product use each of ``urls``; clones are made in ``folder / "clones"``."""
-    log = folder / "strace.log"
-    strace = [required("strace", "strace"), "-f", "--seccomp-bpf", "-yy", "-s", "300", "-e", "trace=execve,connect"]
     work = {
         "importdir": str(folder / "clones"),
         "urls": list(urls),
@@ -63,8 +61,15 @@ def watch(
         "seconds": seconds,
         "max_bytes": max_bytes,
     }
+    return watch_driver("tests.integration.clones.evil_driver", folder, urls, work)
+
+
+def watch_driver(module: str, folder: Path, urls: Sequence[str], work: dict[str, object]) -> Watched:
+    """Let a driver do its ``work``, one line of JSON for each of ``urls``."""
+    log = folder / "strace.log"
+    strace = [required("strace", "strace"), "-f", "--seccomp-bpf", "-yy", "-s", "300", "-e", "trace=execve,connect"]
     done = subprocess.run(
-        [*strace, "-o", str(log), sys.executable, "-m", "tests.integration.clones.evil_driver"],
+        [*strace, "-o", str(log), sys.executable, "-m", module],
         cwd=ROOT,
         input=json.dumps(work),
         capture_output=True,
