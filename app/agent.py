@@ -32,6 +32,7 @@ from app.services.lock_keeping import LockKeeper, hear_of_freed_locks
 from app.services.publishing_index import index_pushed
 from app.services.publishing_later import push_due, work_on_decisions
 from app.services.secrets import sweep_secrets
+from app.services.silence import SilenceWatch
 from app.services.snapshot_indexing import SnapshotIndexer
 from app.services.terms import LeaderWatch, Life, begin_term, fence_of
 from app.services.wakeups import Office
@@ -154,6 +155,7 @@ def _ticks(context: AgentContext, dispatcher: Dispatcher) -> list[Tick]:
         Tick(DECISIONS, 5.0, lambda: work_on_decisions(context)),
         Tick("mao.pushes", 15.0, lambda: push_due(context)),
         Tick(INSTALLATIONS, 5.0, lambda: work_on_installations(context)),
+        Tick("mao.silence", 60.0, SilenceWatch(context).look),
         Tick("mao.snapshots", 2.0, SnapshotIndexer(context).work),
         Tick(QUESTIONS, 2.0, Answering(context, ANSWERERS).work),
     ]

@@ -107,6 +107,7 @@ REBASED_SQL = "original_commit <> output_commit"
 _PUSH_OPEN_SQL = "push_state in ('pending', 'refused')"
 _NOT_INDEXED_SQL = "push_state = 'pushed' and indexed_at is null"
 _QUARANTINE_ASKED_SQL = "quarantine_state in ('promoting', 'discarding')"
+_GOOD_SQL = "status = 'SUCCEEDED' and replay_of is null"
 _WANTS_LOCKS_SQL = "ended_at is null and locks <> '[]'::jsonb"
 
 
@@ -164,6 +165,7 @@ class Run(Base):
         Index("ix_runs_not_indexed", "id", postgresql_where=text(_NOT_INDEXED_SQL)),
         Index("ix_runs_quarantine_asked", "id", postgresql_where=text(_QUARANTINE_ASKED_SQL)),
         Index("ix_runs_replay_of", "replay_of", "id", postgresql_where=text("replay_of is not null")),
+        Index("ix_runs_tool_good", "tool", "ended_at", postgresql_where=text(_GOOD_SQL)),
         Index("ix_runs_output_left", "id", postgresql_where=text("is_output_left")),
     )
 

@@ -94,8 +94,10 @@ def end_incident(
             "status": incident.status,
             "runs": incident.runs,
         }
-        values |= {"openedAt": incident.opened_at.isoformat(), "openedByRun": incident.opened_by_run}
-        _tell(session, RECOVERED, incident, sentence, values, at, run_id)
+        values |= {"openedAt": incident.opened_at.isoformat(), "openedByRun": incident.opened_by_run, "run": run_id}
+        # One run may end an incident of each kind, and a run has one message of a kind.
+        told_of = run_id if incident.kind == IncidentKind.DATA else None
+        _tell(session, RECOVERED, incident, sentence, values, at, told_of)
 
 
 def _go_on(session: Session, incident: Incident, run: Run, found: Mapping[str, Mapping[str, Any]]) -> None:

@@ -140,10 +140,13 @@ def upgrade() -> None:
     _make_incidents()
     _widen_notifications()
     _make_deliveries()
+    good = sa.text("status = 'SUCCEEDED' and replay_of is null")
+    op.create_index("ix_runs_tool_good", "runs", ["tool", "ended_at"], postgresql_where=good)
 
 
 def downgrade() -> None:
     """Take the tables away, and with them what only they know."""
+    op.drop_index("ix_runs_tool_good", table_name="runs")
     op.drop_table("deliveries")
     op.drop_index("uq_notifications_incident_id_kind", table_name="notifications")
     op.drop_index("ix_notifications_unspread", table_name="notifications")

@@ -195,7 +195,7 @@ def test_promoting_a_run_accepts_its_points(history: History, olga: Person) -> N
         ({"kind": "mute", "until": -1}, "until"),
         ({"kind": "mute", "until": 367}, "until"),
         ({"kind": "mute", "until": 1, "metric": "control"}, "metric"),
-        ({"kind": "mute", "until": 1, "run_id": 1}, "run_id"),
+        ({"kind": "mute", "until": 1, "run_id": 1}, "runId"),
         ({"kind": "accept", "until": 1}, "until"),
         ({"kind": "accept", "run_id": 1, "since": 1}, "since"),
         ({"kind": "accept", "metric": "contro"}, "metric"),

@@ -1,0 +1,224 @@
+"""Incidents of silence: a tool that should have been heard of by its schedule, and was not.
+
+A tool is late when the first instant at which one of its jobs was due after its last good run lies further back than
+the grace. It counts from the last change of a job, the end of its last pause, and what retention keeps, where those
+are later. An agent gives every tool the grace anew when its term begins: while none was there, nothing could run.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from itertools import islice
+
+from app.clock import utc_now
+from app.errors import NotFound
+from app.models.metric import Incident, IncidentEnd, IncidentKind
+from app.models.tool import Tool
+from app.repositories.agents import AgentRepository
+from app.repositories.database import Session
+from app.repositories.incidents import IncidentRepository
+from app.repositories.silence import ActiveJob, GoodRun, SilenceRepository
+from app.services.agent_context import AgentContext
+from app.services.incident_options import incident_options
+from app.services.incidents import end_incident, hold, tell_opening, tell_unmuted
+from app.services.occurrences import Schedule, next_after
+from app.services.turns import offset_of
+from app.spike import Status
+
+log = logging.getLogger(__name__)
+SHORTEST_GRACE = timedelta(minutes=60)
+PART_OF_PERIOD = 10
+"""The grace is at least one such part of the time between two instants."""
+_MOST_AT_ONCE = 200
+"""How many tools are told of in one look; the others follow with the next."""
+_EVER = datetime.min.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Expected:
+    """When a tool was due first after its last good run, and how long the period is that began then."""
+
+    due_at: datetime
+    fires_at: datetime
+    period: timedelta
+
+
+class SilenceWatch:
+    """Looks, in one term of office, whether every scheduled tool is heard of."""
+
+    def __init__(self, context: AgentContext) -> None:
+        self._context = context
+        self._began_at = utc_now()
+
+    def look(self) -> None:
+        """Open and close incidents of silence, and tell of incidents whose tool is not muted any more.
+
+        Each is a transaction of its own, in which everything is read again: killed anywhere, the next look goes on.
+        """
+        now = utc_now()
+        with self._context.database.transaction() as session:
+            incidents = IncidentRepository(session)
+            silent, untold = incidents.all_open(IncidentKind.SILENCE), incidents.untold()
+            jobs = _by_tool(SilenceRepository(session).active_jobs(now))
+            good = SilenceRepository(session).last_good({*jobs, *(incident.tool for incident in silent)})
+        for incident in silent:
+            last = good.get(incident.tool)
+            if incident.tool not in jobs or (last is not None and last.id != incident.last_run):
+                self._close(incident.tool, now)
+        known = {incident.tool for incident in silent}
+        for tool in islice(self._late(jobs, good, known, now), _MOST_AT_ONCE):
+            self._open_if_late(tool, now)
+        for incident in untold:
+            with self._context.database.transaction() as session:
+                self._hold(session, incident.tool)
+                tell_unmuted(session, incident.tool, now)
+
+    def _late(
+        self,
+        jobs: Mapping[str, Sequence[ActiveJob]],
+        good: Mapping[str, GoodRun],
+        known: Collection[str],
+        now: datetime,
+    ) -> Iterator[str]:
+        """Give the tools that are late, but for those that are known to be; only what was due at all costs anything."""
+        for tool in jobs.keys() - known:
+            expected = self._expected(jobs[tool], good.get(tool), {}, now)
+            was_due = expected is not None and max(expected.fires_at, self._began_at) < now
+            if expected and was_due and self._is_late(expected, self._chosen_grace(tool), now):
+                yield tool
+
+    def _is_late(self, expected: Expected, grace: Grace, now: datetime) -> bool:
+        return now >= max(expected.fires_at, self._began_at) + grace.of(expected.period)
+
+    def _expected(
+        self, jobs: Sequence[ActiveJob], last: GoodRun | None, paused: Mapping[str, datetime], now: datetime
+    ) -> Expected | None:
+        days = self._context.settings.retention.runs_days
+        # A good run that is older than this has been removed, and says nothing any more.
+        known_since = now - timedelta(days=days) if days else _EVER
+        heard_at = max(last.ended_at if last else _EVER, known_since)
+        found = [_due_after(job, max(heard_at, job.since, paused.get(job.id, _EVER))) for job in jobs]
+        return min((one for one in found if one is not None), key=lambda one: one.fires_at, default=None)
+
+    def _open_if_late(self, tool: str, now: datetime) -> None:
+        grace = self._chosen_grace(tool)
+        with self._context.database.transaction() as session:
+            self._hold(session, tool)
+            silence = SilenceRepository(session)
+            jobs, last = silence.active_jobs(now, tool), silence.last_good([tool]).get(tool)
+            paused = silence.last_paused([job.id for job in jobs], last.ended_at if last else _EVER)
+            expected = self._expected(jobs, last, paused, now)
+            if expected is None or not self._is_late(expected, grace, now):
+                return
+            fates = silence.fates([job.id for job in jobs], expected.due_at)
+            _open(session, tool, last, expected, fates, now)
+
+    def _chosen_grace(self, tool: str) -> Grace:
+        try:
+            return Grace.of_tool(self._context.registry.get_tool(tool)[0])
+        except NotFound:
+            return Grace()
+
+    def _close(self, tool: str, now: datetime) -> None:
+        with self._context.database.transaction() as session:
+            self._hold(session, tool)
+            incident = IncidentRepository(session).find_open(tool, IncidentKind.SILENCE)
+            silence = SilenceRepository(session)
+            last = silence.last_good([tool]).get(tool)
+            if incident is None:
+                return
+            if last is not None and last.id != incident.last_run:
+                sentence = f"Heard of again: run {last.id} succeeded at {_shown(last.ended_at)}."
+                end_incident(session, incident, IncidentEnd.HEARD, sentence, now, last.id)
+            elif not silence.active_jobs(now, tool):
+                sentence = "Not expected any more: no job of the tool is active."
+                end_incident(session, incident, IncidentEnd.UNSCHEDULED, sentence, now)
+
+    def _hold(self, session: Session, tool: str) -> None:
+        AgentRepository(session).hold_term(self._context.node, self._context.epoch)
+        hold(session, tool)
+
+
+@dataclass(frozen=True)
+class Grace:
+    """How long a tool may be silent after it was due: as its entry says, else by its period and its time limit."""
+
+    chosen: timedelta | None = None
+    longest_run: timedelta = timedelta()
+
+    @classmethod
+    def of_tool(cls, tool: Tool) -> Grace:
+        """Give what the entry of a tool says."""
+        minutes = incident_options(tool.metrics).grace_minutes
+        chosen = None if minutes is None else timedelta(minutes=minutes)
+        return cls(chosen, timedelta(seconds=tool.timeout_seconds or 0))
+
+    def of(self, period: timedelta) -> timedelta:
+        """Give the grace of a tool that is due once in each ``period``."""
+        return self.chosen or max(SHORTEST_GRACE, period / PART_OF_PERIOD, self.longest_run)
+
+
+def _open(
+    session: Session,
+    tool: str,
+    last: GoodRun | None,
+    expected: Expected,
+    fates: Mapping[str, int],
+    now: datetime,
+) -> None:
+    incident = Incident(
+        tool=tool,
+        kind=IncidentKind.SILENCE.value,
+        status=Status.MISSING.value,
+        metrics={},
+        summary=silence_sentence(last, expected.due_at, fates),
+        runs=0,
+        opened_at=now,
+        last_run=last.id if last else None,
+    )
+    opened = IncidentRepository(session).open(incident)
+    if opened is not None:
+        values = {"status": Status.MISSING.value, "lastRun": last.id if last else None, "firings": dict(fates)}
+        values |= {"lastAt": last.ended_at.isoformat() if last else None, "dueAt": expected.due_at.isoformat()}
+        tell_opening(session, opened, values, now)
+
+
+def silence_sentence(last: GoodRun | None, due_at: datetime, fates: Mapping[str, int]) -> str:
+    """Say which run was the last good one, when the next was due, and what became of the instants since."""
+    known = f"The last good run was {last.id}, at {_shown(last.ended_at)}" if last else "There was no good run yet"
+    counted = ", ".join(f"{count} {fate}" for fate, count in fates.items()) or "nothing has fired"
+    return f"{known}; {'the next' if last else 'the first'} was due at {_shown(due_at)}. Since then: {counted}."
+
+
+def _by_tool(jobs: Sequence[ActiveJob]) -> dict[str, list[ActiveJob]]:
+    found: dict[str, list[ActiveJob]] = defaultdict(list)
+    for job in jobs:
+        found[job.tool].append(job)
+    return dict(found)
+
+
+def _due_after(job: ActiveJob, heard_at: datetime) -> Expected | None:
+    due_at, following = _instants(job.trigger, job.zone, heard_at)
+    if due_at is None:
+        return None
+    return Expected(due_at, due_at + offset_of(job.id, job.jitter_seconds), (following or due_at) - due_at)
+
+
+# What is heard of a tool changes with its runs only, so most looks compute nothing.
+@lru_cache(maxsize=32_768)
+def _instants(trigger: str, zone: str, heard_at: datetime) -> tuple[datetime | None, datetime | None]:
+    try:
+        due_at = next_after(Schedule(trigger, zone), heard_at)
+        return due_at, next_after(Schedule(trigger, zone), due_at) if due_at else None
+    except Exception:
+        log.exception("The schedule '%s' in %s cannot be used; its job is paused when its turn comes.", trigger, zone)
+        return None, None
+
+
+def _shown(at: datetime) -> str:
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
