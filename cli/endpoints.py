@@ -14,6 +14,7 @@ from cli.data_endpoints import DataEndpoints
 from cli.errors import ServerFailed
 from cli.incident_endpoints import IncidentEndpoints
 from cli.installation_endpoints import InstallationEndpoints
+from cli.metric_endpoints import MetricEndpoints
 from cli.notification_endpoints import NotificationEndpoints
 from cli.output_pieces import OutputPiece, output_piece
 from cli.pages import Listing, items_of
@@ -21,7 +22,7 @@ from cli.pages import Listing, items_of
 _KEY_BYTES = 16
 
 
-class Server(DataEndpoints, IncidentEndpoints, InstallationEndpoints, NotificationEndpoints):
+class Server(DataEndpoints, IncidentEndpoints, InstallationEndpoints, MetricEndpoints, NotificationEndpoints):
     """The server behind a client. Every method may raise each of ``Refused``, ``Unreached`` and ``ServerFailed``."""
 
     def __init__(self, client: Client) -> None:

@@ -18,6 +18,7 @@ from cli.commands import (  # noqa: F401 - importing them adds their verbs
     dataset_origin,
     dataset_retrieve,
     dataset_snapshots,
+    metric_plot,
     run_changes,
     run_files,
     run_passport,
@@ -34,6 +35,7 @@ from cli.commands.doctor import add_doctor
 from cli.commands.incident import incident
 from cli.commands.job import job
 from cli.commands.lock import lock
+from cli.commands.metric import metric
 from cli.commands.notification import notification
 from cli.commands.run import run
 from cli.commands.token import token
@@ -101,7 +103,7 @@ def _without_command(context: click.Context, session: Session) -> Exit:
     return Exit.DONE
 
 
-for noun_group in (tool, dataset, run, job, token, lock, notification, incident, audit):
+for noun_group in (tool, dataset, run, job, token, lock, metric, notification, incident, audit):
     root.add_command(noun_group)
 add_doctor(root)
 add_completion(root)

@@ -59,6 +59,7 @@ DOORS: dict[str, tuple[str, ...]] = {
     "grpc": ("app/repositories/etcd_compat.py",),
     "gunicorn": ("app/machine/worker.py",),
     "marshmallow": ("app/api/",),
+    "matplotlib": ("cli/plot_image.py",),
     "prometheus_client": ("app/api/metrics.py",),
     "psycopg2": ("app/repositories/",),
     "requests": ("cli/client.py",),

@@ -53,6 +53,7 @@ def test_the_commands_are_those_that_the_documentation_promises() -> None:
         "job": "get edit preview why pause resume remove firings",
         "token": "whoami create list rotate revoke",
         "lock": "get break",
+        "metric": "get plot backtest import",
         "notification": "get deliveries test",
         "audit": "get",
         "incident": "get",
