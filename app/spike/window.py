@@ -1,0 +1,155 @@
+"""The end of a series as ``adaptive`` sees it: accepted numbers on a scale of their own, and what they let expect.
+
+The scale is logarithmic for large numbers and linear near zero. Everything is divided by the largest number first, so
+that none is too large or too small for a float and a change of units changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from math import asinh, sinh, sqrt
+from statistics import median
+
+from app.spike.points import Point
+from app.spike.seasons import seasonal_lags
+
+LOOKBACK = 100
+"""How many points before the newest are looked at, whether they count or not."""
+_STEPS = 30
+"""How many accepted steps make the usual error."""
+_SOFTEN = 0.4
+"""Below this share of the median size of the numbers the scale is linear, above it logarithmic."""
+_SOFTEN_ZEROS = 0.02
+"""The same, as a share of the largest number, where more than half of the numbers are zero."""
+_LARGEST = 700.0
+_PRIOR_ERROR = 0.03
+_PRIOR_WEIGHT = 0.35
+"""Steps of 3 % are expected of a series of which nothing is known; that weighs as a third of a step that was seen."""
+_RESOLUTION = 0.6
+"""The smallest step ever seen is at least this share of a usual error: counts move by whole numbers."""
+_NO_STEP = 1e-12
+_SEASON_SHARE = 0.8
+_SEASON_MINIMUM = 7
+"""A season is believed when seven numbers could be compared with it, and where it errs by a fifth less."""
+_BIG_STEP = 3.0
+_RECOVERY = 3
+"""The level before a step of more than three usual errors is a forecast for three accepted numbers more."""
+_DRIFT_SLACK = 1.2
+_DRIFT_CLIP = 2.0
+_DRIFT_STEPS = 15
+_DRIFT_SKIP = 4
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """What is expected, on the scale; the usual error of expecting so, how many steps it is known by, and a name."""
+
+    value: float
+    error: float
+    steps: int
+    what: str
+
+
+class Window:
+    """The accepted numbers near the end of ``past``, and ``current``, the number that is to be judged."""
+
+    def __init__(self, past: Sequence[Point], newest: Point) -> None:
+        current = newest.value or 0.0
+        self._points = [*past[-LOOKBACK:], newest]
+        counted = [place for place, point in enumerate(self._points[:-1]) if point.is_counted]
+        self._places = counted[-_STEPS - 1 :]
+        self.top = max(abs(current), *(abs(self._points[place].value or 0.0) for place in self._places), 0.0) or 1.0
+        numbers = [self._number(place) for place in self._places]
+        self.current = current / self.top
+        self.level = median(map(abs, numbers)) if numbers else 0.0
+        largest = max(map(abs, [*numbers, self.current]))
+        self.bend = _SOFTEN * self.level or _SOFTEN_ZEROS * largest or 1.0
+        self.smallest = min(map(abs, numbers), default=0.0)
+        self.smallest_step = min((step for a, b in pairwise(numbers) if (step := abs(b - a)) > _NO_STEP), default=0.0)
+        self.scaled = [self._scaled_at(place) for place in self._places]
+        self.now = asinh(self.current / self.bend)
+        self._steps = [later - earlier for earlier, later in pairwise(self.scaled)]
+        self.step_error = _usual_error(self._steps)
+
+    def __len__(self) -> int:
+        """Count the accepted numbers."""
+        return len(self.scaled)
+
+    def unscaled(self, value: float) -> float:
+        """Give the number for a value on the scale, in units of ``top``."""
+        return self.bend * sinh(max(-_LARGEST, min(_LARGEST, value)))
+
+    def forecasts(self) -> list[Forecast]:
+        """Give every forecast of the number that is to be judged."""
+        found = [Forecast(self.scaled[-1], self.step_error, len(self._steps), "the last number")]
+        if len(self) >= 3:
+            found.append(self._mean_of_three())
+        found += self._season(min(forecast.error for forecast in found))
+        found += self._before_a_big_step()
+        return [self._resolved(forecast) for forecast in found]
+
+    def flagged_before(self) -> float | None:
+        """Give the point right before the newest, on the scale, where it was flagged; else None."""
+        if len(self._points) < 2 or self._points[-2].is_counted:
+            return None
+        return self._scaled_at(len(self._points) - 2)
+
+    def drift(self) -> float:
+        """Add up what of the last errors is beyond the slack, in usual errors; below zero where the numbers fall.
+
+        The unit is the usual error of the time before the last four steps, so that a drift does not hide itself.
+        """
+        steps = [*self._steps, self.now - self.scaled[-1]]
+        unit = _usual_error(steps[: max(min(len(self._steps), _DRIFT_SKIP), len(self._steps) - _DRIFT_SKIP)])
+        up = down = 0.0
+        for step in steps[-_DRIFT_STEPS - 1 :]:
+            clipped = min(_DRIFT_CLIP, max(-_DRIFT_CLIP, step / unit))
+            up = max(0.0, up + clipped - _DRIFT_SLACK)
+            down = max(0.0, down - clipped - _DRIFT_SLACK)
+        return up if up >= down else -down
+
+    def _number(self, place: int) -> float:
+        return (self._points[place].value or 0.0) / self.top
+
+    def _scaled_at(self, place: int) -> float:
+        return asinh(self._number(place) / self.bend)
+
+    def _mean_of_three(self) -> Forecast:
+        means = [sum(self.scaled[end - 3 : end]) / 3 for end in range(3, len(self) + 1)]
+        errors = [value - mean for value, mean in zip(self.scaled[3:], means, strict=False)]
+        return Forecast(means[-1], _usual_error(errors), len(errors), "the mean of the last three")
+
+    def _season(self, best_error: float) -> Iterator[Forecast]:
+        lags = seasonal_lags([point.at for point in self._points])
+        errors = [
+            scaled - self._scaled_at(place - lag)
+            for place, scaled in zip(self._places, self.scaled, strict=True)
+            if (lag := lags[place]) and self._points[place - lag].is_counted
+        ]
+        lag, error = lags[-1], _usual_error(errors)
+        place = len(self._points) - 1 - (lag or 0)
+        if (
+            lag
+            and self._points[place].is_counted
+            and len(errors) >= _SEASON_MINIMUM
+            and error < _SEASON_SHARE * best_error
+        ):
+            yield Forecast(self._scaled_at(place), error, len(errors), "the number of a season before")
+
+    def _before_a_big_step(self) -> Iterator[Forecast]:
+        for index in range(max(1, len(self) - _RECOVERY), len(self)):
+            if abs(self.scaled[index] - self.scaled[index - 1]) > _BIG_STEP * self.step_error:
+                yield Forecast(self.scaled[index - 1], self.step_error, len(self) - 1, "the level before the last step")
+
+    def _resolved(self, forecast: Forecast) -> Forecast:
+        slope = sqrt(self.bend**2 + self.unscaled(forecast.value) ** 2)
+        error = sqrt(forecast.error**2 + (_RESOLUTION * self.smallest_step / slope) ** 2)
+        return Forecast(forecast.value, error, forecast.steps, forecast.what)
+
+
+def _usual_error(errors: Sequence[float]) -> float:
+    """Give the root mean square of errors, with the prior."""
+    known = sum(error * error for error in errors) + _PRIOR_WEIGHT * _PRIOR_ERROR**2
+    return sqrt(known / (len(errors) + _PRIOR_WEIGHT))
