@@ -38,7 +38,7 @@ def _spikes(column: str) -> list[tuple[str, float]]:
     values: list[float | None] = [float(row[column]) for row in rows]
     found = []
     for count in range(3, len(rows) + 1):
-        verdict = judge(values[:count])
+        verdict = judge(values[:count], "rolling")
         assert verdict.status in (Status.OK, Status.SPIKE)
         if verdict.status is Status.SPIKE:
             assert verdict.gain_percent is not None
