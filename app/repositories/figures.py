@@ -8,6 +8,7 @@ from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
 from app.models.job import Job
+from app.models.metric import Incident
 from app.models.notification import Delivery
 from app.models.run import Run, RunStatus
 
@@ -61,6 +62,11 @@ class FigureRepository:
     def deliveries(self) -> dict[tuple[str, str], int]:
         """Count the deliveries that are kept by channel and state."""
         return {(channel, state): count for channel, state, count in self._session.execute(_DELIVERIES)}
+
+    def open_incidents(self) -> dict[str, int]:
+        """Count the incidents that are not over by their kind."""
+        query = select(Incident.kind, func.count().label("incidents")).where(Incident.closed_at.is_(None))
+        return {row.kind: row.incidents for row in self._session.execute(query.group_by(Incident.kind))}
 
     def database_bytes(self) -> int:
         """Give the size of the database on its server's disk."""

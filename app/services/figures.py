@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from app.clock import utc_now
 from app.models.agent import Agent
+from app.models.metric import IncidentKind
 from app.models.notification import Channel, DeliveryState
 from app.models.run import FINAL, RunStatus
 from app.repositories.agents import AgentRepository
@@ -56,6 +57,7 @@ def _of_runs(figures: FigureRepository) -> list[Figure]:
 
 
 def _of_the_rest(figures: FigureRepository) -> list[Figure]:
+    found = figures.open_incidents()
     return [
         Figure(
             "mao_jobs_overdue_seconds",
@@ -64,6 +66,12 @@ def _of_the_rest(figures: FigureRepository) -> list[Figure]:
         ),
         Figure(
             "mao_notifications_not_delivered", "Notifications that wait for etcd.", values={"": figures.not_delivered()}
+        ),
+        Figure(
+            "mao_incidents_open",
+            "Incidents that are not over, by kind.",
+            "kind",
+            {kind.value: found.get(kind.value, 0) for kind in IncidentKind},
         ),
         Figure("mao_database_bytes", "Size of the database.", values={"": figures.database_bytes()}),
     ]

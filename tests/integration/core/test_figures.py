@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from app.clock import utc_now
 from app.models.job import Job
+from app.models.metric import Incident
 from app.models.run import RunStatus
 from app.repositories.database import Database
 from app.repositories.jobs import JobRepository
@@ -27,6 +28,7 @@ def test_an_empty_node_has_figures(database: Database) -> None:
     )
     assert (found["mao_runs_in_doubt"], found["mao_jobs_overdue_seconds"]) == ({"": 0}, {"": 0})
     assert "mao_agent_seen_seconds" not in found
+    assert found["mao_incidents_open"] == {"data": 0, "silence": 0}
 
 
 def test_runs_are_counted_where_they_stand_and_by_what_they_wait_for(database: Database) -> None:
@@ -47,6 +49,14 @@ def test_runs_are_counted_where_they_stand_and_by_what_they_wait_for(database: D
     assert found["mao_runs_waiting_oldest_seconds"]["slot"] > 0
     assert found["mao_runs_in_doubt"] == {"": 1}
     assert found["mao_agent_epoch"] == {"": 1}
+
+
+def test_incidents_are_counted_until_they_are_over(database: Database) -> None:
+    known = {"kind": "silence", "status": "missing", "summary": "", "opened_at": utc_now()}
+    with database.transaction() as session:
+        session.add_all([Incident(tool="spike", **known), Incident(tool="other", **known)])
+        session.add(Incident(tool="third", closed_at=utc_now(), **known))
+    assert _read(database)["mao_incidents_open"] == {"data": 0, "silence": 2}
 
 
 def test_a_job_that_nobody_fires_is_overdue(database: Database) -> None:

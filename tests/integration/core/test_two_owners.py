@@ -26,9 +26,13 @@ from app.factory import create_app
 from app.models.attempt import RunAttempt
 from app.models.job import Firing
 from app.models.lock import Holder
+from app.models.notification import Channel
+from app.models.metric import Incident
 from app.models.output import OutputChunk
 from app.models.run import Run, RunStatus
 from app.models.token import Permission
+from app.repositories.deliveries import DeliveryRepository
+from app.repositories.notifications import NotificationRepository
 from app.repositories.runs import RunRepository
 from app.services import questions
 from app.settings import load
@@ -89,6 +93,23 @@ SEARCHES: dict[str, Any] = {
 
 # What the nodes share, and so every token reads, about runs of every owner: with all that is told of them.
 SHARED = {
+    "GET /api/incidents": {
+        "id",
+        "tool",
+        "kind",
+        "status",
+        "metrics",
+        "summary",
+        "runs",
+        "openedAt",
+        "firstRun",
+        "openedByRun",
+        "lastRun",
+        "toldAt",
+        "closedAt",
+        "closedByRun",
+        "closedBecause",
+    },
     "GET /api/locks": {"key", "runId", "node", "since", "token"},
     "GET /api/notifications": {"id", "node", "kind", "tool", "runId", "incidentId", "summary", "values"},
 }
@@ -145,11 +166,17 @@ def pair(callers: Callers) -> Iterator[Pair]:
 
 
 def _share(callers: Callers, run_id: int) -> None:
-    """Put into etcd what a run of Olga leaves there: a lock and a notification."""
+    """Put down what a run of Olga leaves there for all to see: a lock, a notification and an incident."""
     holder = Holder(run_id=run_id, node="n", installation="i", epoch=1)
     callers.services.locks._locks.take(["olgas-lock"], holder, utc_now(), ttl_seconds=600)
     spike = {"kind": "spike", "tool": "spike", "run_id": run_id, "summary": "olga's is high", "values": {"mean": 1}}
+    about = {"tool": "spike", "kind": "data", "status": "drop", "summary": "olga's is low", "opened_at": utc_now()}
+    with callers.database.transaction() as session:
+        session.add(Incident(**about, opened_by_run=run_id))
     callers.services.notifications._registry.put_notification("n", "01M80R56GMQRBYJ5EBVZVHYV8D", spike)
+    with callers.database.transaction() as session:
+        NotificationRepository(session).add(ulid="01M80R56GMQRBYJ5EBVZVHYV8D", **spike)
+        DeliveryRepository(session).spread("01M80R56GMQRBYJ5EBVZVHYV8D", [(Channel.EMAIL, "all@example.org")])
 
 
 def _a_run(callers: Callers, status: RunStatus, parent_id: int | None = None) -> int:
