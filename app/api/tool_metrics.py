@@ -63,7 +63,7 @@ def list_points(query: dict[str, Any], name: str, metric: str) -> Any:
 def backtest_metric(query: dict[str, Any], name: str, metric: str) -> Any:
     """Replay the newest points of a metric by a method, and tell what would have been alarmed. Nothing is stored.
 
-    What people decided about points holds. At most 5,000 points are replayed.
+    What people decided about points holds. At most 2,000 points are replayed.
     """
     how = {key: query.pop(key) for key in ("clone", "method", "since")}
     return services().backtests.run(name, metric, **how, parameters=query)
