@@ -44,7 +44,11 @@ def names(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[str]]:
     """What the name server says: of each name its addresses, one more of them for each question."""
     known: dict[str, list[str]] = {NAME: ["127.0.0.1"]}
 
-    def ask(host: str, port: int, **_: Any) -> list[Any]:
+    ask_the_system = socket.getaddrinfo
+
+    def ask(host: str, port: int, *others: Any, **options: Any) -> list[Any]:
+        if host[0].isdigit():
+            return list(ask_the_system(host, port, *others, **options))
         if host not in known:
             raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
         answer = known[host].pop(0) if len(known[host]) > 1 else known[host][0]
