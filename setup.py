@@ -43,6 +43,7 @@ EXTRAS = {
     # Images of `maoctl metric plot --file`; the terminal's plot needs nothing.
     "plot": ["matplotlib>=3.9"],
     "test": [
+        "aiosmtpd>=1.4.6",
         "hypothesis>=6",
         "numpy>=2",
         "pytest>=9",
