@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -49,16 +48,6 @@ class PointsQuery(ma.Schema):
     cursor = Cursor(number, load_default=None)
 
 
-class QueryNumber(fields.Float):
-    """A finite number in a query, from 0 up."""
-
-    def _validated(self, value: Any) -> float:
-        found = super()._validated(value)
-        if not math.isfinite(found):
-            raise self.make_error("special")
-        return found
-
-
 class _BacktestQuery(ma.Schema):
     clone = _clone()
     method = fields.String(
@@ -78,7 +67,7 @@ class _BacktestQuery(ma.Schema):
 
 def _parameter(methods: Sequence[str]) -> fields.Field[Any]:
     about = f"A parameter of {', '.join(methods)}."
-    return QueryNumber(metadata={"description": about, **between(0, _LARGEST)}, validate=validate.Range(0, _LARGEST))
+    return fields.Float(metadata={"description": about, **between(0, _LARGEST)}, validate=validate.Range(0, _LARGEST))
 
 
 BacktestQuery = _BacktestQuery.from_dict(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,15 +12,21 @@ import pytest
 from sqlalchemy import select
 
 from app.clock import utc_now
-from app.errors import BackendFailed, Invalid
+from app.errors import BackendFailed, Invalid, NotFound
 from app.models.metric import MetricPoint
 from app.models.run import RunStatus
+from app.repositories.memory_kv import MemoryKv
 from app.repositories.metrics import MetricRepository, NewPoint, SeriesName
-from app.services.metric_imports import import_metrics
+from app.repositories.registry import Registry
+from app.services.answering import Answering
+from app.services.answers import ANSWERERS
+from app.services.metric_imports import MetricImportService, import_metrics
+from app.services.questions import QuestionService
 from app.services.sort_keys import key_of_name
 from app.spike import Point, replay
 from tests.integration.core.test_snapshots import Library
 from tests.integration.core.world import World
+from tests.integration.git_server import git
 from tests.integration.histories import Step
 
 DAY = datetime(2025, 1, 1, tzinfo=UTC)
@@ -244,6 +251,37 @@ def test_an_import_that_dies_between_two_metrics_ends_the_same_when_repeated(
     assert len(points(library, "bytes")) == 10
     assert points(library) == []
     assert imported(library, "history") == {"bytes": (0, 0), "control": (10, 0), "files": (10, 0), "rows": (10, 0)}
+
+
+@pytest.fixture
+def service(library: Library) -> Iterator[MetricImportService]:
+    """What the API asks, with an agent that answers."""
+    answering, is_over = Answering(library.context, ANSWERERS), threading.Event()
+
+    def answer() -> None:
+        while not is_over.wait(0.02):
+            answering.work()
+
+    agent = threading.Thread(target=answer)
+    agent.start()
+    database = library.world.database
+    yield MetricImportService(database, Registry(MemoryKv()), QuestionService(database))
+    is_over.set()
+    agent.join()
+
+
+def test_the_api_gets_the_count_from_the_agent(library: Library, service: MetricImportService) -> None:
+    library.grow(*daily(range(4)))
+    with pytest.raises(NotFound, match="not registered"):
+        service.request("spike", "files")
+    found = service.request("spike", "files", "data")
+    count = {"metric": "control", "found": 4, "added": 4, "changed": 0, "left_out": 0}
+    assert (found["metrics"], found["is_complete"]) == ([count], True)
+    library.write(*daily(range(4, 6)), onto=git("rev-parse", "main", cwd=library.bare))
+    library.fetch()
+    found = service.request("spike", "history")
+    assert {count["metric"]: count["added"] for count in found["metrics"]}["control"] == 2
+    assert found["is_complete"] is False, "the commits were not looked at yet"
 
 
 def test_a_repository_without_commits_has_nothing_to_import(library: Library) -> None:

@@ -187,6 +187,20 @@ def test_series_without_numbers_and_with_the_largest_are_replayed(callers: Calle
         assert asked(olga, f"{METRICS}/size/backtest?method={method}")["points"] == 20
 
 
+def test_who_may_read_runs_reads_a_series_whole_and_nothing_of_who_owns_them(
+    callers: Callers, olga: FlaskClient
+) -> None:
+    """As with snapshots: a series of every second number would be judged by nobody."""
+    store(callers, CONTROL, [1.0, 2.0])
+    sven = callers.make("sven", [Permission.JOB_RUN_READ], "other-group")
+    stranger = callers.make("nora", set(Permission) - {Permission.JOB_RUN_READ, Permission.JOB_RUN_READ_ANY}, "third")
+    for address in (METRICS, f"{METRICS}/control", f"{METRICS}/control/backtest"):
+        assert asked(sven, address) == asked(olga, address)
+        assert "olga" not in sven.get(address).get_data(as_text=True)
+        asked(stranger, address, 403)
+    assert sven.post(f"{METRICS}/import", json={"source": "runs"}).status_code == 403
+
+
 def test_an_import_is_left_to_the_agent_and_wants_a_clone_that_is_there(
     callers: Callers, olga: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
