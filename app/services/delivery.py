@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import logging
+from typing import Any
 
-from app.errors import RegistryDown
+from app.errors import Invalid, RegistryDown
 from app.repositories.notifications import NotificationRepository
 from app.services.agent_context import AgentContext
 
 log = logging.getLogger(__name__)
 _RETRY_SECONDS = 2.0
+_TOLD = ("node", "kind", "tool", "summary")
+_SUMMARY_LENGTH = 1000
 
 
 def deliver(context: AgentContext) -> int:
@@ -25,10 +28,19 @@ def deliver(context: AgentContext) -> int:
             "summary": notification.summary,
             "values": notification.values,
         }
-        context.registry.put_notification(context.node, notification.ulid, values)
+        _put(context, notification.ulid, values)
         with context.database.transaction() as session:
             NotificationRepository(session).mark_delivered(notification.ulid)
     return len(waiting)
+
+
+def _put(context: AgentContext, ulid: str, values: dict[str, Any]) -> None:
+    """Put a notification into etcd; one that is too large goes without its values, lest it holds up the others."""
+    try:
+        context.registry.put_notification(context.node, ulid, values)
+    except Invalid:
+        short = {**values, "values": {}, "summary": values["summary"][:_SUMMARY_LENGTH]}
+        context.registry.put_notification(context.node, ulid, short)
 
 
 def listen(context: AgentContext) -> None:
@@ -38,7 +50,7 @@ def listen(context: AgentContext) -> None:
             for told in context.registry.watch_notifications(context.lost):
                 # What this node has to tell is in its log already.
                 if told["node"] != context.node:
-                    log.warning("Notification from %s: %s: %s", told["node"], told["tool"], told["summary"])
+                    log.warning("Notification from %s: %s: %s: %s", *(told[key] for key in _TOLD))
         except RegistryDown as error:
             log.warning("No notifications are heard: %s", error.message)
             context.lost.wait(_RETRY_SECONDS)
