@@ -65,6 +65,12 @@ def test_an_incident_goes_on_with_the_metrics_that_were_not_accepted(history: Hi
     assert history.incidents()[0].closed_because == "accepted"
 
 
+def test_an_incident_of_a_method_that_flags_nothing_can_be_accepted_too(history: History, olga: Person) -> None:
+    history.run(worst(DROP), standing="counted")
+    assert olga.decides("accept").points == []
+    assert history.incidents()[0].closed_because == "accepted"
+
+
 def test_accepting_an_older_run_leaves_todays_incident_open(history: History, olga: Person) -> None:
     old = history.run(worst(DROP))
     history.run(worst(OK))
