@@ -19,7 +19,7 @@ Receiver = tuple[Channel, str]
 
 @dataclass(frozen=True)
 class Listed:
-    """A delivery with what it delivers, as it is shown."""
+    """A delivery with what it delivers, as it is shown; ``due_at`` is None where nothing more is to be done."""
 
     id: str
     kind: str
@@ -29,7 +29,7 @@ class Listed:
     state: str
     attempts: int
     message: str | None
-    due_at: datetime
+    due_at: datetime | None
     finished_at: datetime | None
 
     @property
@@ -128,6 +128,6 @@ def _listed(row: Row[Delivery, str, str]) -> Listed:
         state=delivery.state,
         attempts=delivery.attempts,
         message=delivery.message,
-        due_at=delivery.due_at,
+        due_at=delivery.due_at if delivery.finished_at is None else None,
         finished_at=delivery.finished_at,
     )

@@ -57,7 +57,7 @@ def spread(context: AgentContext) -> int:
     for notification in waiting:
         with context.database.transaction() as session:
             if DeliveryRepository(session).spread(notification.ulid, receivers):
-                told = (context.node, notification.kind, notification.tool, notification.summary)
+                told = (context.node, notification.kind, notification.tool or "-", notification.summary)
                 log.warning("Notification from %s: %s: %s: %s", *told)
     return len(waiting)
 

@@ -50,7 +50,7 @@ def listen(context: AgentContext) -> None:
             for told in context.registry.watch_notifications(context.lost):
                 # What this node has to tell is in its log already.
                 if told["node"] != context.node:
-                    log.warning("Notification from %s: %s: %s: %s", *(told[key] for key in _TOLD))
+                    log.warning("Notification from %s: %s: %s: %s", *(told[key] or "-" for key in _TOLD))
         except RegistryDown as error:
             log.warning("No notifications are heard: %s", error.message)
             context.lost.wait(_RETRY_SECONDS)

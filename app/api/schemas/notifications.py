@@ -47,7 +47,9 @@ class DeliverySchema(CamelSchema):
     state = fields.String(validate=validate.OneOf(list(DeliveryState)))
     attempts = fields.Integer()
     message = fields.String(allow_none=True, metadata={"description": "Why the last attempt failed."})
-    due_time = fields.AwareDateTime(attribute="due_at", metadata={"description": "The next attempt's time."})
+    due_time = fields.AwareDateTime(
+        attribute="due_at", allow_none=True, metadata={"description": "When the next attempt is made."}
+    )
     finished_time = fields.AwareDateTime(attribute="finished_at", allow_none=True)
 
 

@@ -112,6 +112,7 @@ def test_a_receiver_that_wants_no_more_of_one_is_asked_no_more(
     outbox.send()
     assert (outbox.only().state, outbox.only().attempts) == ("given_up", 1)
     assert outbox.only().finished_at is not None
+    assert outbox.only().due_at is None
     outbox.make_due()
     outbox.send()
     assert len(receiver.requests) == 1
