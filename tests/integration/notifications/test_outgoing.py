@@ -168,3 +168,14 @@ def test_a_name_server_that_changes_its_mind_gains_nothing(
     names["both.test"] = ["9.9.9.9 127.0.0.1"]
     assert "webhook_allow" in failure("https://both.test/s3cret").message
     assert watching.tried == ["9.9.9.9"]
+
+
+@pytest.mark.parametrize("address", ["9.9.9.9", "192.0.1.1", "2606:4700::1111", "2a00:1450:4001::5"])
+def test_public_addresses_are_reached(
+    names: dict[str, list[str]], monkeypatch: pytest.MonkeyPatch, address: str
+) -> None:
+    watching = Watching([])
+    monkeypatch.setattr(Attempt, "connect", lambda *arguments: watching.connect(*arguments))
+    names["public.test"] = [address]
+    assert "cannot be reached" in failure("https://public.test/s3cret").message
+    assert watching.tried == [address]
