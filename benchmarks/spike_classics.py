@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from benchmarks.spike_detectors import Detector, from_past
 
 _NORMAL_CONSISTENCY = 1.4826
+_NORMAL_CONSISTENCY_OF_MEAN = 1.2533
+"""The standard deviation of normally distributed numbers over their median, and their mean, absolute deviation."""
 _FEWEST = 3
 _HAMPEL_WINDOW = 15
 _EWMA_WEIGHT = 0.2
@@ -22,13 +24,18 @@ _WEEKS_NEEDED = 14
 
 
 def hampel(past: Sequence[float], value: float, _: bool) -> float:
-    """Compare with the median of the last numbers, the newest among them, in median absolute deviations."""
+    """Compare with the median of the last numbers, the newest among them, in median absolute deviations.
+
+    Where more than half of them are the same, that is 0, and the mean absolute deviation serves, as is usual for such scores.
+    """
     if len(past) < _FEWEST:
         return 0.0
     window = [*past[-(_HAMPEL_WINDOW - 1) :], value]
     center = statistics.median(window)
-    deviation = statistics.median(abs(one - center) for one in window)
-    return _in_times_of(abs(value - center), _NORMAL_CONSISTENCY * deviation)
+    distances = [abs(one - center) for one in window]
+    median, mean = statistics.median(distances), statistics.fmean(distances)
+    usual = _NORMAL_CONSISTENCY * median if median > 0 else _NORMAL_CONSISTENCY_OF_MEAN * mean
+    return _in_times_of(abs(value - center), usual)
 
 
 def ewma_chart(past: Sequence[float], value: float, _: bool) -> float:

@@ -6,7 +6,6 @@ They are loaded by name when their turn comes, because none of them is needed to
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
@@ -164,9 +163,7 @@ def _statsmodels() -> Begin:
 
     def begin(history: Sequence[float], _: bool) -> Step:
         scale = float(np.abs(history).max()) or 1.0
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            fitted = api.tsa.UnobservedComponents(np.array(history) / scale, "local level").fit(disp=0)
+        fitted = api.tsa.UnobservedComponents(np.array(history) / scale, "local level").fit(disp=0)
 
         def step(value: float) -> float:
             nonlocal fitted
