@@ -108,9 +108,15 @@ class MetricRepository:
         current = update(MetricPoint).where(*self._of(name), MetricPoint.label.in_(labels))
         self._session.execute(current.values(is_current=False))
 
-    def set_standing(self, ids: Collection[int], standing: str) -> None:
-        """Let points stand so from now on, for those that are judged after it."""
-        self._session.execute(update(MetricPoint).where(MetricPoint.id.in_(ids)).values(standing=standing))
+    def set_standing(self, ids: Collection[int], standing: str, *, only_from: str | None = None) -> None:
+        """Let points stand so from now on, for those that are judged after it.
+
+        With ``only_from`` those alone that stand so now: what somebody decided about meanwhile is left as it is.
+        """
+        statement = update(MetricPoint).where(MetricPoint.id.in_(ids))
+        if only_from is not None:
+            statement = statement.where(MetricPoint.standing == only_from)
+        self._session.execute(statement.values(standing=standing))
 
     def _of(self, name: SeriesName) -> tuple[Any, ...]:
         same = (getattr(MetricPoint, column) == value for column, value in vars(name).items())

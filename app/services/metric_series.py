@@ -30,7 +30,9 @@ class SeriesChange:
         metrics = MetricRepository(session)
         metrics.add(self.name, self.points)
         for standing in set(self.standings.values()):
-            metrics.set_standing([number for number, given in self.standings.items() if given == standing], standing)
+            ids = [number for number, given in self.standings.items() if given == standing]
+            # Only what is flagged is taken over; somebody may have decided about it since it was read.
+            metrics.set_standing(ids, standing, only_from=Standing.FLAGGED)
 
 
 @dataclass

@@ -16,24 +16,19 @@ from functools import lru_cache
 from itertools import islice
 
 from app.clock import utc_now
-from app.errors import NotFound
 from app.models.metric import Incident, IncidentEnd, IncidentKind
-from app.models.tool import Tool
 from app.repositories.agents import AgentRepository
 from app.repositories.database import Session
 from app.repositories.incidents import IncidentRepository
 from app.repositories.silence import ActiveJob, GoodRun, SilenceRepository
 from app.services.agent_context import AgentContext
-from app.services.incident_options import incident_options
+from app.services.grace import Grace, Graces
 from app.services.incidents import end_incident, hold, tell_opening, tell_unmuted
 from app.services.occurrences import Schedule, next_after
 from app.services.turns import offset_of
 from app.spike import Status
 
 log = logging.getLogger(__name__)
-SHORTEST_GRACE = timedelta(minutes=60)
-PART_OF_PERIOD = 10
-"""The grace is at least one such part of the time between two instants."""
 _MOST_AT_ONCE = 200
 """How many tools are told of in one look; the others follow with the next."""
 _EVER = datetime.min.replace(tzinfo=UTC)
@@ -70,13 +65,13 @@ class SilenceWatch:
             last = good.get(incident.tool)
             if incident.tool not in jobs or (last is not None and last.id != incident.last_run):
                 self._close(incident.tool, now)
-        known = {incident.tool for incident in silent}
-        for tool in islice(self._late(jobs, good, known, now), _MOST_AT_ONCE):
-            self._open_if_late(tool, now)
         for incident in untold:
             with self._context.database.transaction() as session:
                 self._hold(session, incident.tool)
                 tell_unmuted(session, incident.tool, now)
+        known = {incident.tool for incident in silent}
+        for tool, grace in islice(self._late(jobs, good, known, now), _MOST_AT_ONCE):
+            self._open_if_late(tool, grace, now)
 
     def _late(
         self,
@@ -84,13 +79,19 @@ class SilenceWatch:
         good: Mapping[str, GoodRun],
         known: Collection[str],
         now: datetime,
-    ) -> Iterator[str]:
-        """Give the tools that are late, but for those that are known to be; only what was due at all costs anything."""
+    ) -> Iterator[tuple[str, Grace]]:
+        """Give the tools that are late with their grace, but for those that are known to be.
+
+        Only what was due at all costs anything.
+        """
+        graces = Graces(self._context)
         for tool in jobs.keys() - known:
             expected = self._expected(jobs[tool], good.get(tool), {}, now)
-            was_due = expected is not None and max(expected.fires_at, self._began_at) < now
-            if expected and was_due and self._is_late(expected, self._chosen_grace(tool), now):
-                yield tool
+            if expected is None or max(expected.fires_at, self._began_at) >= now:
+                continue
+            grace = graces.of(tool, good[tool].id if tool in good else None)
+            if self._is_late(expected, grace, now):
+                yield tool, grace
 
     def _is_late(self, expected: Expected, grace: Grace, now: datetime) -> bool:
         return now >= max(expected.fires_at, self._began_at) + grace.of(expected.period)
@@ -105,8 +106,7 @@ class SilenceWatch:
         found = [_due_after(job, max(heard_at, job.since, paused.get(job.id, _EVER))) for job in jobs]
         return min((one for one in found if one is not None), key=lambda one: one.fires_at, default=None)
 
-    def _open_if_late(self, tool: str, now: datetime) -> None:
-        grace = self._chosen_grace(tool)
+    def _open_if_late(self, tool: str, grace: Grace, now: datetime) -> None:
         with self._context.database.transaction() as session:
             self._hold(session, tool)
             silence = SilenceRepository(session)
@@ -117,12 +117,6 @@ class SilenceWatch:
                 return
             fates = silence.fates([job.id for job in jobs], expected.due_at)
             _open(session, tool, last, expected, fates, now)
-
-    def _chosen_grace(self, tool: str) -> Grace:
-        try:
-            return Grace.of_tool(self._context.registry.get_tool(tool)[0])
-        except NotFound:
-            return Grace()
 
     def _close(self, tool: str, now: datetime) -> None:
         with self._context.database.transaction() as session:
@@ -142,25 +136,6 @@ class SilenceWatch:
     def _hold(self, session: Session, tool: str) -> None:
         AgentRepository(session).hold_term(self._context.node, self._context.epoch)
         hold(session, tool)
-
-
-@dataclass(frozen=True)
-class Grace:
-    """How long a tool may be silent after it was due: as its entry says, else by its period and its time limit."""
-
-    chosen: timedelta | None = None
-    longest_run: timedelta = timedelta()
-
-    @classmethod
-    def of_tool(cls, tool: Tool) -> Grace:
-        """Give what the entry of a tool says."""
-        minutes = incident_options(tool.metrics).grace_minutes
-        chosen = None if minutes is None else timedelta(minutes=minutes)
-        return cls(chosen, timedelta(seconds=tool.timeout_seconds or 0))
-
-    def of(self, period: timedelta) -> timedelta:
-        """Give the grace of a tool that is due once in each ``period``."""
-        return self.chosen or max(SHORTEST_GRACE, period / PART_OF_PERIOD, self.longest_run)
 
 
 def _open(

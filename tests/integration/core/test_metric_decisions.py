@@ -15,10 +15,13 @@ from app.models.token import Identity
 from app.repositories.database import Database
 from app.repositories.memory_kv import MemoryKv
 from app.repositories.metric_decisions import MetricDecisionRepository
+from app.repositories.metrics import SeriesName
 from app.repositories.registry import Registry
 from app.services.deciding import accept_run
 from app.services.incidents import tell_unmuted
 from app.services.metric_decisions import DecisionView, MetricDecisionService
+from app.services.metric_series import SeriesChange
+from app.spike import Standing
 from tests.integration.core.anomalous_runs import DROP, OK, SPIKE, History, worst
 
 
@@ -122,6 +125,15 @@ def test_what_verdicts_made_of_a_point_after_an_undone_decision_comes_back(histo
         point.standing = "level"
     olga.undoes(olga.decides("reject"))
     assert history.standings() == ["level"]
+
+
+def test_a_run_that_was_judged_before_a_decision_does_not_overrule_it(history: History, olga: Person) -> None:
+    history.run(worst(DROP))
+    [point] = olga.decides("reject").points
+    taken_over = SeriesChange(SeriesName("data", "spike", "control"), standings={point.point.id: Standing.LEVEL})
+    with history.database.transaction() as session:
+        taken_over.store(session)
+    assert history.standings() == ["excluded"]
 
 
 def test_a_decision_is_undone_once(history: History, olga: Person) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import event, select, text
 
-from app.errors import NotFound, Superseded
+from app.errors import NotFound, RegistryDown, Superseded
 from app.models.job import Firing, Job
 from app.models.metric import DecisionKind, Incident, MetricDecision
 from app.models.notification import Notification
@@ -235,6 +235,24 @@ def test_a_muted_tool_is_silent_without_a_word_until_the_mute_ends(node: Node) -
     assert node.looks_at("03-03T23:59:59") == []
     assert len(node.incidents()) == 1
     assert len(node.looks_at("03-04T00:00:30")) == 1
+
+
+def test_while_the_registry_is_away_the_entry_of_the_last_good_run_counts(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry = Tool("spike", "olga", "img", "", "", "", metrics={"incidents": {"grace_minutes": 300}})
+    node.run(tool_entry=entry.to_dict())
+    asked: list[str] = []
+
+    def away(name: str) -> None:
+        asked.append(name)
+        raise RegistryDown("etcd does not answer.")
+
+    monkeypatch.setattr(node.tools, "get_tool", away)
+    node.job("other", tool="other")
+    assert len(node.looks_at("03-02T07:59:59")) == 1, "the other tool"
+    assert len(node.looks_at("03-02T08:00:00")) == 2
+    assert len(asked) == 2, "once a look"
 
 
 def test_a_schedule_that_cannot_be_used_keeps_no_other_from_being_looked_at(node: Node) -> None:
