@@ -149,7 +149,7 @@ def _judged(
     except ValueError as error:
         raise Invalid(
             f"The metrics entry of tool '{tool.name}' cannot be used: {error}",
-            hint=f"Change it: maoctl tool add {tool.name} --replace --metrics",
+            hint="Replace the entry with other metrics; `maoctl tool add --help` shows how.",
         ) from error
 
 
