@@ -86,6 +86,9 @@ class Attempt:
                 continue
             # TLS takes the socket over; this second handle on the same connection can still shut it.
             self._handles.append(made.dup())
+            if self.is_over:
+                # The timer may have looked before there was anything to cut.
+                self._cut()
             made.settimeout(self.left_seconds)
             return made
         raise failure
