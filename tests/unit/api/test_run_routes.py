@@ -177,11 +177,16 @@ def test_events_say_when_from_what_to_what_by_whom_and_why(owner: FlaskClient) -
 
 
 @pytest.mark.parametrize("number", ["0", "9223372036854775808", "999999999999999999999"])
-def test_a_number_that_no_run_can_have_is_unknown_like_any_other(owner: FlaskClient, number: str) -> None:
+def test_a_number_that_no_row_can_have_is_unknown_like_any_other(owner: FlaskClient, number: str) -> None:
     rules = [rule for rule in owner.application.url_map.iter_rules() if "<row:" in rule.rule]
-    assert {rule.rule.partition("<row:")[2].partition(">")[0] for rule in rules} == {"run_id"}
+    tried = set()
     for rule in rules:
+        name = rule.rule.partition("<row:")[2].partition(">")[0]
         (method,) = (rule.methods or set()) - {"HEAD", "OPTIONS"}
-        path = rule.rule.replace("<row:run_id>", number).replace("<file_id>", "a.txt")
-        answer = owner.open(path, method=method)
-        assert (answer.status_code, answer.get_json()["message"]) == (404, f"There is no run {number}.")
+        path = rule.rule.replace(f"<row:{name}>", number).replace("<file_id>", "a.txt").replace("<name>", "spike")
+        body = {"json": {"why": "a mistake"}} if name == "decision_id" else {}
+        answer = owner.open(path, method=method, **body)
+        what = name.removesuffix("_id")
+        assert (answer.status_code, answer.get_json()["message"]) == (404, f"There is no {what} {number}.")
+        tried.add(name)
+    assert tried == {"run_id", "decision_id"}
