@@ -18,6 +18,7 @@ PUBLIC = {"/healthz", "/api/openapi.json", "/api/docs", "/api/docs/start.js", "/
 def address(rule: str) -> str:
     return (
         rule.replace("<row:run_id>", "1")
+        .replace("<row:decision_id>", "1")
         .replace("<name>", "spike")
         .replace("<job_id>", "spike")
         .replace("<key>", "archive")
