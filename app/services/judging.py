@@ -17,11 +17,11 @@ from app.repositories.metrics import MetricRepository, SeriesName, StoredPoint
 from app.services.agent_context import AgentContext
 from app.services.control_files import control_files
 from app.services.metric_choices import Choice, choice_of, is_declared, shares
-from app.services.metric_series import LONGEST_PAST, Judged, SeriesChange, judge_reported
+from app.services.metric_series import Judged, SeriesChange, judge_reported
 from app.services.reported_metrics import Report, Reported, control_point, report_of_run
 from app.services.requests import tool_of
 from app.services.sort_keys import key_of_name, printable
-from app.spike import DEFAULT_METHOD, Status, Verdict, checked_parameters, no_metric, rule_version
+from app.spike import DEFAULT_METHOD, LONGEST_PAST, Status, Verdict, checked_parameters, no_metric, rule_version
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,7 @@ from app.repositories.metrics import MetricRepository, NewPoint, SeriesName, Sto
 from app.services.answering import storable
 from app.services.metric_choices import Choice
 from app.services.reported_metrics import Reported
-from app.spike import Point, Standing, Status, Verdict, judge, take_over
-
-LONGEST_PAST = 1000
-"""How many points before it a number is judged by."""
+from app.spike import LONGEST_PAST, Point, Standing, Status, Verdict, judge, take_over
 
 
 @dataclass

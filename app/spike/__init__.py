@@ -3,7 +3,7 @@
 Independent of the rest of the product: numbers in, verdict out, nothing but the standard library.
 """
 
-from app.spike.judging import checked_parameters, judge, no_metric, replay, rule_version, take_over
+from app.spike.judging import LONGEST_PAST, checked_parameters, judge, no_metric, replay, rule_version, take_over
 from app.spike.methods import DEFAULT_METHOD, METHODS
 from app.spike.points import COUNTING, Point, Standing
 from app.spike.verdict import Status, Verdict
@@ -11,6 +11,7 @@ from app.spike.verdict import Status, Verdict
 __all__ = [
     "COUNTING",
     "DEFAULT_METHOD",
+    "LONGEST_PAST",
     "METHODS",
     "Point",
     "Standing",

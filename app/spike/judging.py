@@ -11,6 +11,9 @@ from app.spike.methods import DEFAULT_METHOD, METHODS
 from app.spike.points import Point, Series, Standing, as_points, finite
 from app.spike.verdict import Finding, Status, Verdict
 
+LONGEST_PAST = 1000
+"""How many points before it a number is judged by, at most."""
+
 
 def judge(
     series: Series,
@@ -22,8 +25,9 @@ def judge(
     """Judge the last of ``series``, the newest, by those before it, as they stand.
 
     None, NaN and the infinities are no numbers: in the past they are left out, as the newest they are ``bad_metric``.
-    Points that a person took out are left out as well. ``share`` is the part of a run's permitted rate of false alarms
-    that is for this metric, where several are judged: the smaller, the more it takes to be anomalous.
+    Points that a person took out are left out as well, and so is what lies more than 1,000 points back. ``share`` is
+    the part of a run's permitted rate of false alarms that is for this metric, where several are judged: the smaller,
+    the more it takes to be anomalous.
 
     Raises:
         ValueError: the method or a parameter is unknown, or a parameter is not a finite number from 0 up.
@@ -107,7 +111,9 @@ def _judged(past: list[Point], newest: Point, method: str, settings: Mapping[str
     if newest.value is None:
         sentence = "The newest control metric is not a finite number."
         return Verdict(Status.BAD_METRIC, method, snapshots, sentence, standing=Standing.EXCLUDED)
-    usable = [point for point in past if point.value is not None and point.standing is not Standing.EXCLUDED]
+    usable = [
+        point for point in past[-LONGEST_PAST:] if point.value is not None and point.standing is not Standing.EXCLUDED
+    ]
     if len(usable) + 1 < METHODS[method].minimum_values:
         return _without_enough(method, snapshots, len(usable) + 1, newest.value)
     return _verdict(METHODS[method].find(usable, newest, settings), method, snapshots, usable, newest.value)

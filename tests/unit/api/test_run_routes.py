@@ -184,8 +184,7 @@ def test_a_number_that_no_row_can_have_is_unknown_like_any_other(owner: FlaskCli
         name = rule.rule.partition("<row:")[2].partition(">")[0]
         (method,) = (rule.methods or set()) - {"HEAD", "OPTIONS"}
         path = rule.rule.replace(f"<row:{name}>", number).replace("<file_id>", "a.txt").replace("<name>", "spike")
-        body = {"json": {"why": "a mistake"}} if name == "decision_id" else {}
-        answer = owner.open(path, method=method, **body)
+        answer = owner.open(path, method=method, json={"why": "a mistake"} if name == "decision_id" else None)
         what = name.removesuffix("_id")
         assert (answer.status_code, answer.get_json()["message"]) == (404, f"There is no {what} {number}.")
         tried.add(name)
