@@ -26,7 +26,7 @@ _WEEKS_NEEDED = 14
 def hampel(past: Sequence[float], value: float, _: bool) -> float:
     """Compare with the median of the last numbers, the newest among them, in median absolute deviations.
 
-    Where more than half of them are the same, that is 0, and the mean absolute deviation serves, as is usual for such scores.
+    Where more than half of them are the same, that is 0, and the mean absolute deviation serves in its place.
     """
     if len(past) < _FEWEST:
         return 0.0
