@@ -74,8 +74,8 @@ def find(past: Sequence[Point], newest: Point, parameters: Mapping[str, float]) 
     status = _status(window, found, permitted, drift)
     standing = Standing.COUNTED if size < _KEEP_OUT * permitted else Standing.FLAGGED
     if standing is Standing.FLAGGED and _agrees_with_flagged(window):
-        return _finding(window, found, Status.LEVEL_SHIFT, size / permitted, Standing.COUNTED, takes_over=1)
-    return _finding(window, found, status, size / permitted, standing)
+        return _finding(window, newest, found, Status.LEVEL_SHIFT, size / permitted, Standing.COUNTED, takes_over=1)
+    return _finding(window, newest, found, status, size / permitted, standing)
 
 
 def _deviation(window: Window, forecast: Forecast, permitted: float) -> _Deviation:
@@ -135,13 +135,19 @@ def _agrees_with_flagged(window: Window) -> bool:
 
 
 def _finding(
-    window: Window, found: _Deviation, status: Status, score: float, standing: Standing, takes_over: int = 0
+    window: Window,
+    newest: Point,
+    found: _Deviation,
+    status: Status,
+    score: float,
+    standing: Standing,
+    takes_over: int = 0,
 ) -> Finding:
     expected, low, high = (_in_floats(number * window.top) for number in (found.expected, found.low, found.high))
     basis = f"{found.forecast.what} and how the last {len(window)} accepted runs varied"
     return Finding(
         status=status,
-        sentence=_sentence(window, status, low, high),
+        sentence=_sentence(window, status, _shown(newest.value), f"{_shown(low)} to {_shown(high)}"),
         expected=expected,
         low=low,
         high=high,
@@ -152,21 +158,17 @@ def _finding(
     )
 
 
-def _sentence(window: Window, status: Status, low: float, high: float) -> str:
-    range_ = f"{_shown(low)} to {_shown(high)}"
-    where = f"{_shown(window.current * window.top)} where {range_} was expected from the last {len(window)} runs"
+def _sentence(window: Window, status: Status, shown: str, accepted: str) -> str:
+    past = f"the last {len(window)} runs"
+    where = f"{shown} where {accepted} was expected from {past}"
     match status:
         case Status.OK:
-            return (
-                f"{_shown(window.current * window.top)} is within {range_}, as the last {len(window)} runs let expect."
-            )
+            return f"{shown} is within {accepted}, as was expected from {past}."
         case Status.DRIFT:
             way = "up" if window.drift() > 0 else "down"
-            return (
-                f"{_shown(window.current * window.top)} after a drift {way}: the last steps add up to more than usual."
-            )
+            return f"{shown} goes on a drift {way}: the last steps add up to more than those of {past} let expect."
         case Status.LEVEL_SHIFT:
-            return f"{where}, and the number before it agrees: both are taken for a new level."
+            return f"{where}; the number before it agrees, so both are taken for a new level."
         case _:
             return f"{where}."
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from math import asinh, sinh, sqrt
+from math import asinh, hypot, sinh, sqrt
 from statistics import median
 
 from app.spike.points import Point
@@ -22,8 +22,11 @@ _STEPS = 30
 _SOFTEN = 0.4
 """Below this share of the median size of the numbers the scale is linear, above it logarithmic."""
 _SOFTEN_ZEROS = 0.02
-"""The same, as a share of the largest number, where more than half of the numbers are zero."""
+"""The same, as a share of the largest number, where more than half of the numbers are next to nothing."""
 _LARGEST = 700.0
+_LEAST_TOP = 1e-290
+_MOST = 1e12
+"""Beyond so many times the largest accepted number it makes no difference how large a number is."""
 _PRIOR_ERROR = 0.03
 _PRIOR_WEIGHT = 0.35
 """Steps of 3 % are expected of a series of which nothing is known; that weighs as a third of a step that was seen."""
@@ -60,12 +63,12 @@ class Window:
         self._points = [*past[-LOOKBACK:], newest]
         counted = [place for place, point in enumerate(self._points[:-1]) if point.is_counted]
         self._places = counted[-_STEPS - 1 :]
-        self.top = max(abs(current), *(abs(self._points[place].value or 0.0) for place in self._places), 0.0) or 1.0
+        largest = max((abs(self._points[place].value or 0.0) for place in self._places), default=0.0)
+        self.top = max(largest or abs(current) or 1.0, _LEAST_TOP)
         numbers = [self._number(place) for place in self._places]
-        self.current = current / self.top
+        self.current = self._number(len(self._points) - 1)
         self.level = median(map(abs, numbers)) if numbers else 0.0
-        largest = max(map(abs, [*numbers, self.current]))
-        self.bend = _SOFTEN * self.level or _SOFTEN_ZEROS * largest or 1.0
+        self.bend = _SOFTEN * self.level if self.level > _NO_STEP else _SOFTEN_ZEROS
         self.smallest = min(map(abs, numbers), default=0.0)
         self.smallest_step = min((step for a, b in pairwise(numbers) if (step := abs(b - a)) > _NO_STEP), default=0.0)
         self.scaled = [self._scaled_at(place) for place in self._places]
@@ -111,7 +114,8 @@ class Window:
         return up if up >= down else -down
 
     def _number(self, place: int) -> float:
-        return (self._points[place].value or 0.0) / self.top
+        value = self._points[place].value or 0.0
+        return min(_MOST, max(-_MOST, value / self.top))
 
     def _scaled_at(self, place: int) -> float:
         return asinh(self._number(place) / self.bend)
@@ -144,7 +148,7 @@ class Window:
                 yield Forecast(self.scaled[index - 1], self.step_error, len(self) - 1, "the level before the last step")
 
     def _resolved(self, forecast: Forecast) -> Forecast:
-        slope = sqrt(self.bend**2 + self.unscaled(forecast.value) ** 2)
+        slope = hypot(self.bend, self.unscaled(forecast.value))
         error = sqrt(forecast.error**2 + (_RESOLUTION * self.smallest_step / slope) ** 2)
         return Forecast(forecast.value, error, forecast.steps, forecast.what)
 
