@@ -54,7 +54,8 @@ def main(arguments: Sequence[str]) -> int:
         return 1
     _streams.extend(_quick(series) if options.quick else streams(series))
     _describe(options.series, len(series))
-    show(_measured([name for name in NAMES if name in chosen and _is_there(name)], options.jobs))
+    rows = _measured([name for name in NAMES if name in chosen and _is_there(name)], options.jobs)
+    show(rows, is_detailed=options.detail)
     return 0
 
 
@@ -62,6 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks spike", description="Compare spike detectors.")
     parser.add_argument("--series", type=Path, metavar="FILE", help="judge these series: JSON lines with id, freq, y")
     parser.add_argument("--quick", action="store_true", help="judge a fifth of the series, and each only once")
+    parser.add_argument("--detail", action="store_true", help="also show what was found by kind of event")
     parser.add_argument("--methods", metavar="A,B", help=f"only these of: {', '.join(NAMES)}")
     parser.add_argument("--jobs", type=int, default=1, metavar="N", help="measure so many detectors at once")
     return parser

@@ -1,4 +1,4 @@
-"""Show what was measured of spike detectors: one table, then the same by length of history and by kind of event."""
+"""Show what was measured of spike detectors: all together, then by length of history and by kind of event."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from benchmarks.spike_events import HISTORIES, KINDS
 from benchmarks.spike_figures import Figures, Share
 
 _NAME = 16
-_CELL = 11
+_CELL = 14
 
 
 @dataclass(frozen=True)
@@ -24,15 +24,16 @@ class Row:
     milliseconds: float
 
 
-def show(rows: Sequence[Row]) -> None:
-    """Print everything, the best at the common rate of false alarms first."""
+def show(rows: Sequence[Row], *, is_detailed: bool = False) -> None:
+    """Print the tables, the best at the common rate of false alarms first; in detail, also those by kind of event."""
     ranked = sorted(rows, key=lambda row: -row.rare.f1)
     heading("at each detector's own threshold")
     _show_figures(ranked, [row.own for row in ranked])
     heading("at the threshold of each at which 2 of 1,000 decisions are false alarms")
     _show_figures(ranked, [row.rare for row in ranked])
-    for title, chosen in (("own threshold", [row.own for row in ranked]), ("2 of 1,000", [row.rare for row in ranked])):
-        _show_breakdown(title, ranked, chosen)
+    _show_by_history(ranked, [row.own for row in ranked])
+    if is_detailed:
+        _show_by_kind(ranked, [row.own for row in ranked])
     heading("how each was set")
     for row in ranked:
         print(f"{row.name:<{_NAME}}{row.setting}")
@@ -46,17 +47,17 @@ def _show_figures(rows: Sequence[Row], figures: Sequence[Figures]) -> None:
         _line(name, f"{one.threshold:.4g}", _thousandth(one.false), *map(_share, shares), milliseconds)
 
 
-def _show_breakdown(title: str, rows: Sequence[Row], figures: Sequence[Figures]) -> None:
+def _show_by_history(rows: Sequence[Row], figures: Sequence[Figures]) -> None:
     lengths = [str(history) for history in HISTORIES]
-    heading(f"detectable events found, by length of history ({title})")
+    heading("at each detector's own threshold: found / false alarms in 1,000, by length of history")
     _line("", *lengths)
     for row, one in zip(rows, figures, strict=True):
-        _line(row.name, *(_share(one.found_by_history[history].value) for history in HISTORIES))
-    heading(f"false alarms in 1,000 decisions, by length of history ({title})")
-    _line("", *lengths)
-    for row, one in zip(rows, figures, strict=True):
-        _line(row.name, *(_thousandth(one.false_by_history[history]) for history in HISTORIES))
-    heading(f"detectable events found, by kind ({title})")
+        found, false = one.found_by_history, one.false_by_history
+        _line(row.name, *(f"{found[length].value:.2f} /{_tenth(false[length]):>6}" for length in HISTORIES))
+
+
+def _show_by_kind(rows: Sequence[Row], figures: Sequence[Figures]) -> None:
+    heading("at each detector's own threshold: detectable events found, by kind")
     _line("", *KINDS)
     for row, one in zip(rows, figures, strict=True):
         _line(row.name, *(_share(one.found_by_kind[kind].value) for kind in KINDS))
@@ -72,3 +73,7 @@ def _share(value: float) -> str:
 
 def _thousandth(share: Share) -> str:
     return f"{1000 * share.value:.2f}"
+
+
+def _tenth(share: Share) -> str:
+    return f"{1000 * share.value:.1f}"
