@@ -144,8 +144,13 @@ def _unusable(
 ) -> Judged:
     """Keep what is reported, and say why it was not judged: the tool's choice of a method cannot be used."""
     judged = judge_reported(name, past, reported, Choice())
-    sentence = f"The tool's metrics entry cannot be used: {error}"
-    verdict = Verdict(Status.BAD_METRIC, choice.method, judged.verdict.snapshots, sentence, current=reported[-1].value)
+    verdict = Verdict(
+        Status.BAD_METRIC,
+        f"The tool's metrics entry cannot be used: {error}",
+        method=choice.method,
+        snapshots=judged.verdict.snapshots,
+        current=reported[-1].value,
+    )
     points = judged.change.points
     points[-1] = replace(points[-1], status=verdict.status, verdict=verdict.to_dict())
     return Judged(verdict, judged.change)

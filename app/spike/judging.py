@@ -71,7 +71,13 @@ def take_over(past: list[Point], verdict: Verdict) -> None:
 
 def no_metric(snapshots: int, method: str = DEFAULT_METHOD) -> Verdict:
     """Give the verdict on a run that reported no number, so that nothing old is judged in its place."""
-    return Verdict(Status.NO_METRIC, method, snapshots, "The run wrote no control metric.", standing=Standing.EXCLUDED)
+    return Verdict(
+        Status.NO_METRIC,
+        "The run wrote no control metric.",
+        standing=Standing.EXCLUDED,
+        method=method,
+        snapshots=snapshots,
+    )
 
 
 def checked_parameters(method: str, parameters: Mapping[str, float] | None = None) -> dict[str, float]:
@@ -110,7 +116,7 @@ def _judged(past: list[Point], newest: Point, method: str, settings: Mapping[str
     snapshots = len(past) + 1
     if newest.value is None:
         sentence = "The newest control metric is not a finite number."
-        return Verdict(Status.BAD_METRIC, method, snapshots, sentence, standing=Standing.EXCLUDED)
+        return Verdict(Status.BAD_METRIC, sentence, standing=Standing.EXCLUDED, method=method, snapshots=snapshots)
     usable = [
         point for point in past[-LONGEST_PAST:] if point.value is not None and point.standing is not Standing.EXCLUDED
     ]
@@ -136,7 +142,7 @@ def _without_enough(method: str, snapshots: int, usable: int, current: float | N
     minimum = METHODS[method].minimum_values
     left_out = f"; {snapshots - usable} more do not count" if snapshots > usable else ""
     sentence = f"Not enough snapshots to judge ({usable} of {minimum}{left_out})"
-    return Verdict(Status.NOT_ENOUGH_DATA, method, snapshots, sentence, current=current)
+    return Verdict(Status.NOT_ENOUGH_DATA, sentence, method=method, snapshots=snapshots, current=current)
 
 
 def _nearest(name: str, known: Iterable[str]) -> str:

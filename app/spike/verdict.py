@@ -70,31 +70,21 @@ class Finding:
     takes_over: int = 0
 
 
-@dataclass(frozen=True)
-class Verdict:
-    """What was found, the figures behind it and, as ``sentence``, why.
+@dataclass(frozen=True, kw_only=True)
+class Verdict(Finding):
+    """What was found by ``method``, the figures behind it and, as ``sentence``, why.
 
     ``snapshots`` counts the whole series, the newest number included. ``average`` is the mean of the last two numbers
     before the newest, whatever the method; ``difference`` is ``current - average`` and ``gain_percent`` has its sign,
-    whatever the sign of the average. For the others see ``Finding``. A figure that is not defined, or that no float can
-    hold, is None.
+    whatever the sign of the average. A figure that is not defined, or that no float can hold, is None.
     """
 
-    status: Status
     method: str
     snapshots: int
-    sentence: str
     average: float | None = None
     current: float | None = None
     difference: float | None = None
     gain_percent: float | None = None
-    expected: float | None = None
-    low: float | None = None
-    high: float | None = None
-    score: float | None = None
-    basis: str = ""
-    standing: Standing = Standing.COUNTED
-    takes_over: int = 0
 
     def to_dict(self) -> dict[str, str | int | float | None]:
         """Give what a reader is told of it as JSON-ready values; NaN and the infinities, which JSON lacks, are null."""

@@ -179,7 +179,9 @@ def test_a_run_without_a_metric_is_not_judged() -> None:
 
 
 def test_figures_that_json_cannot_write_become_null() -> None:
-    verdict = Verdict(Status.SPIKE, "rolling", 3, "why", average=math.nan, high=math.inf, low=-math.inf)
+    verdict = Verdict(
+        Status.SPIKE, "why", method="rolling", snapshots=3, average=math.nan, high=math.inf, low=-math.inf
+    )
     values = json.loads(json.dumps(verdict.to_dict(), allow_nan=False))
     assert (values["average"], values["high"], values["low"]) == (None, None, None)
 
