@@ -1,6 +1,6 @@
 """The default method: a number is anomalous when no plain forecast explains it as well as they have done so far.
 
-The forecasts are the last accepted number, the mean of the last three, the number of a season ago where that has been
+The forecasts are the last accepted number, the mean of the last four, the number of a season ago where that has been
 clearly better, and, right after a big step, the level before it. The error of each is measured against its own usual
 error over the last accepted steps. Small errors that add up in one direction are a drift. What is anomalous does not
 count for later numbers; where the next number agrees with it, both begin a new level.
@@ -14,7 +14,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from math import expm1, log1p, sqrt
+from math import expm1, inf, log1p, sqrt
 
 from app.spike.points import Point, Standing
 from app.spike.verdict import Finding, Status
@@ -24,15 +24,29 @@ NAME = "adaptive"
 MINIMUM_VALUES = 3
 DEFAULTS = {"threshold": 5.0, "minimum_percent": 2.0, "minimum_change": 0.0}
 VERSION = 1
-TAIL = 3.0
-_UNIT = 0.7
+TAIL = 2.0
+_UNIT = 0.71
 """The deviation that one unit of ``threshold`` stands for."""
 _TAIL_BASE = 4.0
 _TAIL_STEP = 0.8
 """Degrees of freedom of the errors: the fewer steps have been seen, the more extreme ones are to be expected."""
 _DRIFT_WEIGHT = 1.2
-_KEEP_OUT = 1.2
+_KEEP_OUT = 1.5
+_EARLY_KEEP_OUT = 1.4
 """A number that is only just anomalous counts for those after it: up to so many times the threshold."""
+_CLEAR_DROP = 0.12
+_CLEAR_QUIET = 0.1
+_CLEAR_WEIGHT = 1.1
+"""A loss of 12 % weighs a tenth more where steps are usually smaller than 10 %: failures are losses."""
+_REPEATS = 0.25
+_REPEATED_STEPS = 10.0
+_REPEATED_DROP = 0.032
+_REPEATED_SIZE = 0.32
+"""Where one number in four repeats the one before it, a change is an event and not noise.
+
+For each unit of ``threshold``, a loss of 3.2 % with a deviation of 0.32 is enough then, but no less than ten of the
+smallest steps.
+"""
 _AGREE_SHARE = 0.5
 _AGREE_ERRORS = 2.0
 """Two numbers agree when they differ by less than half of the jump to them, or by less than two usual errors."""
@@ -47,8 +61,12 @@ _ZERO_DEVIATION = 1.5
 
 @dataclass(frozen=True)
 class _Deviation:
-    """How unusually far the number is from a forecast, and where it would not be; in units of ``top``."""
+    """How unusually far the number is from what was expected, and where it would not be; in units of ``top``.
 
+    ``plain`` is that size before losses were given more weight.
+    """
+
+    plain: float
     size: float
     forecast: Forecast
     expected: float
@@ -63,36 +81,71 @@ def find(past: Sequence[Point], newest: Point, parameters: Mapping[str, float]) 
     numbers) are changes from what was expected up to which nothing is anomalous.
     """
     window = Window(past, newest)
-    if len(window) < MINIMUM_VALUES - 1:
+    if len(window) < MINIMUM_VALUES - 1 or (window.is_early and window.level == 0):
         return Finding(Status.OK, f"{_shown(newest.value)} is one of the first numbers that count.", score=0.0)
     permitted = parameters["threshold"] * _UNIT
-    deviations = [_deviation(window, forecast, permitted) for forecast in window.forecasts()]
-    found = min(deviations, key=lambda deviation: deviation.size)
-    found = _beyond_minimum(window, _beyond_zero(window, found, permitted), permitted, parameters)
+    forecasts = window.forecasts()
+    found = _nearest(window, forecasts, permitted)
+    found = _as_loss(window, forecasts, found, parameters["threshold"])
+    found = _beyond_zero(window, found, permitted)
+    found = _beyond_minimum(window, found, permitted, parameters)
     drift = abs(window.drift()) * _DRIFT_WEIGHT
-    size = max(found.size, drift if drift >= permitted else 0.0)
     status = _status(window, found, permitted, drift)
-    standing = Standing.COUNTED if size < _KEEP_OUT * permitted else Standing.FLAGGED
-    if standing is Standing.FLAGGED and _agrees_with_flagged(window):
-        return _finding(window, newest, found, Status.LEVEL_SHIFT, size / permitted, Standing.COUNTED, takes_over=1)
-    return _finding(window, newest, found, status, size / permitted, standing)
+    score = max(found.size, drift if drift >= permitted else 0.0) / permitted
+    if _counts(window, status, max(found.plain, drift), permitted):
+        return _finding(window, newest, found, status, score, Standing.COUNTED)
+    if _agrees_with_flagged(window):
+        return _finding(window, newest, found, Status.LEVEL_SHIFT, score, Standing.COUNTED, takes_over=1)
+    return _finding(window, newest, found, status, score, Standing.FLAGGED)
 
 
-def _deviation(window: Window, forecast: Forecast, permitted: float) -> _Deviation:
+def _nearest(window: Window, forecasts: Sequence[Forecast], permitted: float) -> _Deviation:
+    """Measure the number by the forecast that explains it best."""
+    forecast = min(forecasts, key=lambda forecast: _size(window, forecast))
+    size, reach = _size(window, forecast), _reach(forecast, permitted)
+    low, high = window.unscaled(forecast.value - reach), window.unscaled(forecast.value + reach)
+    return _Deviation(size, size, forecast, window.unscaled(forecast.value), low, high)
+
+
+def _size(window: Window, forecast: Forecast) -> float:
     """Measure by the tail of Student's t distribution: errors beyond all experience are to be expected at first."""
     freedom = _TAIL_BASE + _TAIL_STEP * forecast.steps
     distance = abs(window.now - forecast.value) / forecast.error
-    size = sqrt((freedom + 1) * log1p(distance * distance / freedom))
-    exponent = min(permitted * permitted / (freedom + 1), _LARGEST_EXPONENT)
-    reach = forecast.error * sqrt(freedom * expm1(exponent))
-    low, high = window.unscaled(forecast.value - reach), window.unscaled(forecast.value + reach)
-    return _Deviation(size, forecast, window.unscaled(forecast.value), low, high)
+    return sqrt((freedom + 1) * log1p(distance * distance / freedom))
+
+
+def _reach(forecast: Forecast, size: float) -> float:
+    """Give how far from a forecast a number has a deviation of ``size``."""
+    freedom = _TAIL_BASE + _TAIL_STEP * forecast.steps
+    return forecast.error * sqrt(freedom * expm1(min(size * size / (freedom + 1), _LARGEST_EXPONENT)))
+
+
+def _as_loss(window: Window, forecasts: Sequence[Forecast], found: _Deviation, threshold: float) -> _Deviation:
+    """Let losses weigh more than gains: clear ones a little, those in a series that often repeats itself a lot."""
+    lowest = window.unscaled(min(forecast.value for forecast in forecasts))
+    if window.is_early or lowest <= 0:
+        return found
+    loss = lowest - window.current
+    size, low = found.size, found.low
+    if window.step_error <= _CLEAR_QUIET:
+        size = size * _CLEAR_WEIGHT if loss >= _CLEAR_DROP * lowest else size
+        low = max(low, min(lowest * (1 - _CLEAR_DROP), _low(window, found, threshold * _UNIT / _CLEAR_WEIGHT)))
+    if window.repeats >= _REPEATS:
+        least = _REPEATED_STEPS * window.smallest_step
+        strength = min(found.plain / _REPEATED_SIZE, loss / lowest / _REPEATED_DROP) * _UNIT
+        size = max(size, strength) if loss >= least else size
+        drop = max(least, _REPEATED_DROP * threshold * lowest)
+        low = max(low, min(lowest - drop, _low(window, found, _REPEATED_SIZE * threshold)))
+    return replace(found, size=size, low=low)
+
+
+def _low(window: Window, found: _Deviation, size: float) -> float:
+    return window.unscaled(found.forecast.value - _reach(found.forecast, size))
 
 
 def _beyond_zero(window: Window, found: _Deviation, permitted: float) -> _Deviation:
     """Let a zero be anomalous where no accepted number was ever near it, however much the numbers vary."""
-    never = window.smallest > _ZERO_SHARE * window.level and window.level >= _ZERO_STEPS * window.smallest_step > 0
-    if window.current != 0 or not never:
+    if window.current != 0 or not _is_never_zero(window):
         return found
     end = _ZERO_SHARE * found.expected
     size = max(found.size, _ZERO_DEVIATION * permitted)
@@ -100,14 +153,23 @@ def _beyond_zero(window: Window, found: _Deviation, permitted: float) -> _Deviat
     return replace(found, size=size, low=low, high=high)
 
 
+def _is_never_zero(window: Window) -> bool:
+    is_far = window.level >= _ZERO_STEPS * window.smallest_step > 0
+    return is_far and window.smallest > _ZERO_SHARE * window.level
+
+
 def _beyond_minimum(window: Window, found: _Deviation, permitted: float, parameters: Mapping[str, float]) -> _Deviation:
     """Let small changes be no anomalies, however regular the numbers were."""
     share = parameters["minimum_percent"] / 100 * max(abs(found.expected), window.bend / 2)
     least = max(share, parameters["minimum_change"] / window.top)
     is_small = abs(window.current - found.expected) < least
-    size = min(found.size, _JUST_BELOW * permitted) if is_small else found.size
+    most = _JUST_BELOW * permitted if is_small else inf
     return replace(
-        found, size=size, low=min(found.low, found.expected - least), high=max(found.high, found.expected + least)
+        found,
+        plain=min(found.plain, most),
+        size=min(found.size, most),
+        low=min(found.low, found.expected - least),
+        high=max(found.high, found.expected + least),
     )
 
 
@@ -119,6 +181,12 @@ def _status(window: Window, found: _Deviation, permitted: float, drift: float) -
     if window.current == 0:
         return Status.ZERO
     return Status.SPIKE if window.current > found.expected else Status.DROP
+
+
+def _counts(window: Window, status: Status, plain: float, permitted: float) -> bool:
+    """Tell whether later numbers are judged by this one too: what is far off, or a zero that should be none, is not."""
+    is_wrong_zero = status is Status.ZERO and (window.is_early or _is_never_zero(window))
+    return not is_wrong_zero and plain < permitted * (_EARLY_KEEP_OUT if window.is_early else _KEEP_OUT)
 
 
 def _agrees_with_flagged(window: Window) -> bool:

@@ -33,8 +33,10 @@ def judge(
         ValueError: the method or a parameter is unknown, or a parameter is not a finite number from 0 up.
     """
     settings = _shared(method, checked_parameters(method, parameters), share)
-    points = as_points(series)
-    return _judged(points[:-1], points[-1], method, settings) if points else _without_enough(method, 0, 0)
+    points = as_points(series[-LONGEST_PAST - 1 :])
+    if not points:
+        return _without_enough(method, 0, 0)
+    return _judged(points[:-1], points[-1], method, settings, len(series))
 
 
 def replay(
@@ -55,7 +57,7 @@ def replay(
     past: list[Point] = []
     verdicts = []
     for point in as_points(series):
-        verdict = _judged(past, point, method, settings)
+        verdict = _judged(past[-LONGEST_PAST:], point, method, settings, len(past) + 1)
         verdicts.append(verdict)
         take_over(past, verdict)
         past.append(point if point.standing else replace(point, standing=verdict.standing))
@@ -112,8 +114,7 @@ def _shared(method: str, settings: dict[str, float], share: float) -> dict[str, 
     return {**settings, "threshold": settings["threshold"] * share ** (-1 / tail)}
 
 
-def _judged(past: list[Point], newest: Point, method: str, settings: Mapping[str, float]) -> Verdict:
-    snapshots = len(past) + 1
+def _judged(past: list[Point], newest: Point, method: str, settings: Mapping[str, float], snapshots: int) -> Verdict:
     if newest.value is None:
         sentence = "The newest control metric is not a finite number."
         return Verdict(Status.BAD_METRIC, sentence, standing=Standing.EXCLUDED, method=method, snapshots=snapshots)

@@ -27,10 +27,14 @@ _LARGEST = 700.0
 _LEAST_TOP = 1e-290
 _MOST = 1e12
 """Beyond so many times the largest accepted number it makes no difference how large a number is."""
-_PRIOR_ERROR = 0.03
-_PRIOR_WEIGHT = 0.35
-"""Steps of 3 % are expected of a series of which nothing is known; that weighs as a third of a step that was seen."""
-_RESOLUTION = 0.6
+_EARLY = 5
+_EARLY_PRIOR = (0.15, 0.7)
+_PRIOR = (0.0275, 0.35)
+"""Steps of 2.75 % are expected of a series of which nothing is known; that weighs as a third of a step that was seen.
+
+Before five numbers count, steps of 15 % are, with twice that weight.
+"""
+_RESOLUTION = 0.7
 """The smallest step ever seen is at least this share of a usual error: counts move by whole numbers."""
 _NO_STEP = 1e-12
 _SEASON_SHARE = 0.8
@@ -39,7 +43,7 @@ _SEASON_MINIMUM = 7
 _BIG_STEP = 3.0
 _RECOVERY = 3
 """The level before a step of more than three usual errors is a forecast for three accepted numbers more."""
-_DRIFT_SLACK = 1.2
+_DRIFT_SLACK = 1.25
 _DRIFT_CLIP = 2.0
 _DRIFT_STEPS = 15
 _DRIFT_SKIP = 4
@@ -70,11 +74,15 @@ class Window:
         self.level = median(map(abs, numbers)) if numbers else 0.0
         self.bend = _SOFTEN * self.level if self.level > _NO_STEP else _SOFTEN_ZEROS
         self.smallest = min(map(abs, numbers), default=0.0)
-        self.smallest_step = min((step for a, b in pairwise(numbers) if (step := abs(b - a)) > _NO_STEP), default=0.0)
         self.scaled = [self._scaled_at(place) for place in self._places]
         self.now = asinh(self.current / self.bend)
         self._steps = [later - earlier for earlier, later in pairwise(self.scaled)]
-        self.step_error = _usual_error(self._steps)
+        self.is_early = len(numbers) < _EARLY
+        self._prior = _EARLY_PRIOR if self.is_early else _PRIOR
+        self.step_error = _usual_error(self._steps, self._prior)
+        changes = [abs(later - earlier) for earlier, later in pairwise(numbers)]
+        self.smallest_step = min((change for change in changes if change > _NO_STEP), default=0.0)
+        self.repeats = sum(change <= _NO_STEP for change in changes) / max(1, len(changes))
 
     def __len__(self) -> int:
         """Count the accepted numbers."""
@@ -87,8 +95,8 @@ class Window:
     def forecasts(self) -> list[Forecast]:
         """Give every forecast of the number that is to be judged."""
         found = [Forecast(self.scaled[-1], self.step_error, len(self._steps), "the last number")]
-        if len(self) >= 3:
-            found.append(self._mean_of_three())
+        if not self.is_early:
+            found.append(self._mean_of_four())
         found += self._season(min(forecast.error for forecast in found))
         found += self._before_a_big_step()
         return [self._resolved(forecast) for forecast in found]
@@ -105,7 +113,8 @@ class Window:
         The unit is the usual error of the time before the last four steps, so that a drift does not hide itself.
         """
         steps = [*self._steps, self.now - self.scaled[-1]]
-        unit = _usual_error(steps[: max(min(len(self._steps), _DRIFT_SKIP), len(self._steps) - _DRIFT_SKIP)])
+        count = len(self._steps)
+        unit = _usual_error(steps[: max(min(count, _DRIFT_SKIP), count - _DRIFT_SKIP)], self._prior)
         up = down = 0.0
         for step in steps[-_DRIFT_STEPS - 1 :]:
             clipped = min(_DRIFT_CLIP, max(-_DRIFT_CLIP, step / unit))
@@ -120,10 +129,10 @@ class Window:
     def _scaled_at(self, place: int) -> float:
         return asinh(self._number(place) / self.bend)
 
-    def _mean_of_three(self) -> Forecast:
-        means = [sum(self.scaled[end - 3 : end]) / 3 for end in range(3, len(self) + 1)]
-        errors = [value - mean for value, mean in zip(self.scaled[3:], means, strict=False)]
-        return Forecast(means[-1], _usual_error(errors), len(errors), "the mean of the last three")
+    def _mean_of_four(self) -> Forecast:
+        means = [sum(self.scaled[end - 4 : end]) / 4 for end in range(4, len(self) + 1)]
+        errors = [value - mean for value, mean in zip(self.scaled[4:], means, strict=False)]
+        return Forecast(means[-1], _usual_error(errors, self._prior), len(errors), "the mean of the last four")
 
     def _season(self, best_error: float) -> Iterator[Forecast]:
         lags = seasonal_lags([point.at for point in self._points])
@@ -132,7 +141,7 @@ class Window:
             for place, scaled in zip(self._places, self.scaled, strict=True)
             if (lag := lags[place]) and self._points[place - lag].is_counted
         ]
-        lag, error = lags[-1], _usual_error(errors)
+        lag, error = lags[-1], _usual_error(errors, self._prior)
         place = len(self._points) - 1 - (lag or 0)
         if (
             lag
@@ -153,7 +162,7 @@ class Window:
         return Forecast(forecast.value, error, forecast.steps, forecast.what)
 
 
-def _usual_error(errors: Sequence[float]) -> float:
-    """Give the root mean square of errors, with the prior."""
-    known = sum(error * error for error in errors) + _PRIOR_WEIGHT * _PRIOR_ERROR**2
-    return sqrt(known / (len(errors) + _PRIOR_WEIGHT))
+def _usual_error(errors: Sequence[float], prior: tuple[float, float]) -> float:
+    """Give the root mean square of errors, with the error that is expected beforehand and its weight."""
+    expected, weight = prior
+    return sqrt((sum(error * error for error in errors) + weight * expected**2) / (len(errors) + weight))
