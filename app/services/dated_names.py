@@ -16,6 +16,8 @@ _DATE_OR_NUMBER = re.compile(
     """,
     re.VERBOSE,
 )
+_MOST_DIGITS = 100
+"""Longer numbers count as one that is greater than all others; Python refuses to read one of some thousand digits."""
 
 
 def order_key(name: str) -> tuple[tuple[int, ...], str]:
@@ -51,7 +53,8 @@ def _date(found: re.Match[str]) -> date | None:
 
 def _numbers(found: re.Match[str]) -> tuple[int, ...]:
     if found["year"] is None:
-        return (int(found[0]),)
+        digits = found[0].lstrip("0")
+        return (int(digits or "0") if len(digits) <= _MOST_DIGITS else 10**_MOST_DIGITS,)
     month, day = found["month"] or found["month_apart"], found["day"] or found["day_apart"]
     on = int(found["year"]) * 10_000 + int(month) * 100 + int(day)
     if found["hour"] is None:

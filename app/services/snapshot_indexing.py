@@ -63,11 +63,18 @@ class SnapshotIndexer:
         except Unavailable:
             raise
         except MaoError as error:
-            # The clone may be gone or broken; it is looked at again, more and more rarely.
-            before = self._failures.get(wanted)
-            pause = min(2 * before.pause_seconds, _LONGEST_PAUSE_SECONDS) if before else _FIRST_PAUSE_SECONDS
-            self._failures[wanted] = _Failure(pause, time.monotonic() + pause)
+            self._note_failure(wanted)
             log.warning("The snapshots of %s could not be read: %s", wanted.clone, error.message)
+        except Exception:
+            # What one repository holds must not keep the others from being read.
+            self._note_failure(wanted)
+            log.exception("The snapshots of %s could not be read", wanted.clone)
+
+    def _note_failure(self, wanted: Wanted) -> None:
+        """Put the clone back, which may be gone or broken: it is looked at again, more and more rarely."""
+        before = self._failures.get(wanted)
+        pause = min(2 * before.pause_seconds, _LONGEST_PAUSE_SECONDS) if before else _FIRST_PAUSE_SECONDS
+        self._failures[wanted] = _Failure(pause, time.monotonic() + pause)
 
     def _index(self, wanted: Wanted) -> None:
         end = time.monotonic() + _TURN_SECONDS

@@ -7,6 +7,7 @@ from datetime import date
 import pytest
 
 from app.services.dated_names import date_of, family, order_key
+from app.services.sort_keys import key_of_name, printable
 
 
 @pytest.mark.parametrize(
@@ -57,3 +58,19 @@ def test_a_family_is_what_differs_in_dates_and_numbers_only() -> None:
     names = ["data/spike-2019-9-29.csv", "data/spike-20191002T0100.csv", "data/spike-3.csv"]
     assert {family(name) for name in names} == {"data/spike-0.csv"}
     assert family("data/other-3.csv") != family(names[0])
+
+
+def test_numbers_too_long_to_be_read_come_last_and_keep_an_order() -> None:
+    names = ["a-9", "a-0" + "0" * 5000 + "9", "a-" + "1" * 100, "a-" + "1" * 5000, "a-" + "2" * 5000]
+    names = sorted(names, key=order_key)
+    assert names[-3:] == ["a-" + "1" * 100, "a-" + "1" * 5000, "a-" + "2" * 5000]
+    assert sorted(names, key=key_of_name) == names
+
+
+def test_what_is_kept_of_a_long_name_is_short_and_its_own() -> None:
+    names = ["control-" + "é-1" * 1000 + end for end in ("a", "b")]
+    for short in (printable, key_of_name):
+        kept = [short(name) for name in names]
+        assert len(set(kept)) == 2
+        assert all(len(text.encode()) <= 500 for text in kept)
+    assert printable("control-2020-01-01.csv") == "control-2020-01-01.csv"

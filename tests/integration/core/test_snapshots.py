@@ -355,6 +355,31 @@ def test_a_clone_that_cannot_be_read_is_left_for_a_while_and_holds_up_no_other(l
     assert not library.reader.is_complete("a-broken")
 
 
+def test_a_name_of_thousands_of_digits_is_a_name_like_any_other(library: Library) -> None:
+    name = f"control-{'9' * 5000}.csv"
+    library.grow(Step({name: "1\n"}, "long"), Step({name: None, "control-2020-01-01.csv": "2\n"}, "short"))
+    assert library.reader.is_complete("data")
+    assert {subject for subject, *_ in library.shown()} == {"long", "short"}
+
+
+def test_a_fault_that_one_repository_shows_holds_up_no_other(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+    library.write(*_overwritten([1]))
+    library.fetch()
+    history = library.workdirs.history
+    with library.world.database.transaction() as session:
+        CloneRepository(session).note_head("a-broken", "file:///nowhere", None, "0" * 40)
+
+    def at_fault(self: Workdirs, name: str) -> Any:
+        if name == "a-broken":
+            raise ValueError(name)
+        return history(name)
+
+    monkeypatch.setattr(Workdirs, "history", at_fault)
+    library.indexer.work()
+    assert library.reader.is_complete("data")
+    assert not library.reader.is_complete("a-broken")
+
+
 def test_a_repository_without_commits_has_no_snapshots_and_that_is_all(library: Library) -> None:
     git("init", "-q", "--bare", "--initial-branch=main", library.bare, cwd=library.bare.parent)
     library.workdirs.clone("data", str(library.bare))
