@@ -41,3 +41,5 @@ def set_up(level: str = "INFO") -> None:
     root.setLevel(level)
     logging.getLogger("apscheduler").setLevel(logging.WARNING)
     logging.getLogger("alembic").setLevel(logging.WARNING)
+    # It repeats addresses, in which webhooks have their secrets, and what receivers answer.
+    logging.getLogger("urllib3").setLevel(logging.CRITICAL)
