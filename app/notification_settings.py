@@ -21,6 +21,7 @@ _SECURITIES = ("none", "starttls", "tls")
 _MOST_RECEIVERS = 20
 _SECRET_BYTES = (24, 64)
 _SECRET_PREFIX = "whsec_"  # noqa: S105 - it marks a secret, and is none.
+_NEW_SECRET = "Make one: echo whsec_$(openssl rand -base64 32)"  # noqa: S105 - how to make one.
 _HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?|[0-9a-fA-F:]*:[0-9a-fA-F:.]*")
 _MAILBOX = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,250}[A-Za-z0-9])?")
 _URL = re.compile(r"[\x21-\x7e]{1,2000}")
@@ -113,7 +114,7 @@ class NotificationSettings:
             )
         _ = self.allowed
         if self.receivers and not self.keys:
-            raise _refused("webhooks is set and webhook_secrets is not", "Make one: openssl rand -base64 32.")
+            raise _refused("webhooks is set and webhook_secrets is not", _NEW_SECRET)
         if not 0 < self.give_up_hours <= 8760:
             raise _refused("give_up_hours is not between 0 and 8760", "Leave it at 72.")
         if self.ca_file:
@@ -176,7 +177,7 @@ def _key(secret: str) -> bytes:
         raise _refused("a secret in webhook_secrets is not base64 behind whsec_", "Copy it again, whole.") from error
     if not _SECRET_BYTES[0] <= len(key) <= _SECRET_BYTES[1]:
         size = f"{_SECRET_BYTES[0]} to {_SECRET_BYTES[1]} bytes"
-        raise _refused(f"a secret in webhook_secrets does not have {size}", "Make one: openssl rand -base64 32.")
+        raise _refused(f"a secret in webhook_secrets does not have {size}", _NEW_SECRET)
     return key
 
 

@@ -5,17 +5,18 @@ from __future__ import annotations
 import base64
 import email
 import email.policy
-import hashlib
-import hmac
 import json
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from app.clock import utc_now
 from app.models.notification import Notification
+from app.notification_settings import NotificationSettings
 from app.services.deliveries import pause_seconds
 from app.services.messages import body_of, email_of, headers_of, signature
 
@@ -38,11 +39,13 @@ def a_notification(**changes: Any) -> Notification:
 
 
 def is_genuine(headers: Mapping[str, str], body: bytes, secret: str) -> bool:
-    """Verify as docs/operations.md tells receivers to, but for the age."""
-    key = base64.b64decode(secret.removeprefix("whsec_"))
-    signed = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + body
-    wanted = "v1," + base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()
-    return any(hmac.compare_digest(wanted, one) for one in headers["webhook-signature"].split())
+    """Verify by the very function that docs/operations.md gives to receivers."""
+    page = (Path(__file__).parents[2] / "docs" / "operations.md").read_text()
+    found = re.search(r"```python\n(import base64.*?)```", page, re.DOTALL)
+    assert found
+    told: dict[str, Any] = {}
+    exec(found[1], told)
+    return bool(told["is_genuine"](headers, body, secret))
 
 
 def test_the_signature_is_that_of_the_example_in_standard_webhooks() -> None:
@@ -53,12 +56,22 @@ def test_the_signature_is_that_of_the_example_in_standard_webhooks() -> None:
 
 def test_while_secrets_are_changed_a_message_is_genuine_by_either_and_by_no_other() -> None:
     body = body_of(a_notification(), "node-a")
-    headers = headers_of("01M80R56GMQRBYJ5EBVZVHYV8D", body, KEYS, AT)
+    now = utc_now()
+    headers = headers_of("01M80R56GMQRBYJ5EBVZVHYV8D", body, KEYS, now)
     secrets = ["whsec_" + base64.b64encode(key).decode() for key in (*KEYS, b"x" * 32)]
     assert [is_genuine(headers, body, secret) for secret in secrets] == [True, True, False]
     assert not is_genuine(headers, body + b" ", secrets[0])
     assert not is_genuine({**headers, "webhook-timestamp": "1"}, body, secrets[0])
-    assert headers["webhook-timestamp"] == str(int(AT.timestamp()))
+    assert headers["webhook-timestamp"] == str(int(now.timestamp()))
+
+
+@pytest.mark.parametrize("prefix", ["", "whsec_"])
+def test_the_documented_function_verifies_either_kind_of_secret_and_refuses_an_old_message(prefix: str) -> None:
+    secret = prefix + base64.b64encode(b"k" * 32).decode()
+    keys = NotificationSettings(webhook_secrets=secret).keys
+    old = headers_of("01A", b"{}", keys, utc_now() - timedelta(minutes=6))
+    assert is_genuine(headers_of("01A", b"{}", keys, utc_now()), b"{}", secret)
+    assert not is_genuine(old, b"{}", secret)
 
 
 def test_a_body_tells_all_and_is_the_same_each_time() -> None:
