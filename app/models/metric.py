@@ -44,6 +44,7 @@ class IncidentEnd(StrEnum):
     RECOVERED = "recovered"
     NEW_LEVEL = "new_level"
     ACCEPTED = "accepted"
+    UNJUDGED = "unjudged"
     HEARD = "heard"
     UNSCHEDULED = "unscheduled"
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, func, select
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import ColumnElement, column, func, select
+from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.orm import Session
 
-from app.models.metric import Incident, IncidentEnd, IncidentKind, MetricPoint
+from app.models.metric import CONTROL, Incident, IncidentEnd, IncidentKind, MetricPoint
 from app.models.run import Run
 
 _LONGEST_LOOK = 1500
@@ -19,11 +19,11 @@ _LONGEST_LOOK = 1500
 
 @dataclass(frozen=True)
 class JudgedRun:
-    """What a run's verdict was, and when the run ended."""
+    """What was found of each metric of a run, and when the run ended."""
 
     id: int
     ended_at: datetime
-    status: str
+    statuses: Mapping[str, str]
 
 
 class IncidentRepository:
@@ -90,15 +90,21 @@ class IncidentRepository:
         Of the tool's newest runs 1,500 are looked at, however many of those were not judged.
         """
         newest = (
-            select(Run.id, Run.ended_at, Run.spike["status"].astext.label("status"), Run.defined_at)
+            select(Run.id, Run.ended_at, Run.defined_at, Run.spike)
             .where(Run.tool == run.tool, Run.id != run.id)
             .order_by(Run.defined_at.desc(), Run.id.desc())
             .limit(_LONGEST_LOOK)
             .subquery()
         )
-        judged = (newest.c.status.is_not(None), newest.c.ended_at.is_not(None))
-        query = select(newest).where(*judged).order_by(newest.c.defined_at.desc(), newest.c.id.desc()).limit(limit)
-        return [JudgedRun(row.id, row.ended_at, row.status) for row in self._session.execute(query)]
+        each = func.jsonb_each(newest.c.spike["metrics"]).table_valued("key", column("value", JSONB))
+        # The verdicts themselves, which are long, stay in the database.
+        statuses = select(func.jsonb_object_agg(each.c.key, each.c.value["status"])).scalar_subquery()
+        worst = (newest.c.spike["metric"].astext, newest.c.spike["status"].astext)
+        query = select(newest.c.id, newest.c.ended_at, statuses, *worst)
+        query = query.where(newest.c.spike["status"].is_not(None), newest.c.ended_at.is_not(None))
+        query = query.order_by(newest.c.defined_at.desc(), newest.c.id.desc()).limit(limit)
+        rows = self._session.execute(query)
+        return [JudgedRun(row[0], row[1], row[2] or {row[3] or CONTROL: row[4]}) for row in rows]
 
     def points_between(self, tool: str, first_run: int, last_run: int, standing: str) -> Sequence[MetricPoint]:
         """Give the points of a tool's runs from one number to another that stand so, in their order."""

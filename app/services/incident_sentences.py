@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from app.models.metric import CONTROL, Incident, MetricPoint
 from app.spike import Status
+
+LEVEL_BEFORE = "the level before"
+"""How the ``basis`` of a verdict begins that finds a series back at the level which it had before the newest."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """A level that changed: from what was expected before it, where that is known."""
+
+    metric: str
+    before: float | None
+    after: float | None
 
 
 def anomalies(verdict: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
@@ -39,14 +52,49 @@ def opening(found: Mapping[str, Mapping[str, Any]], *, many: int = 1, window: in
     return sentence + (f" ({many} of the last {window} runs)." if window > 1 else ".")
 
 
+def told_values(incident: Incident, verdict: Mapping[str, Any]) -> dict[str, Any]:
+    """Give what the message of an opening has beside its sentence: the worst metric's verdict, and those of all."""
+    worst = _worst_first(incident)[0]
+    verdicts = verdicts_of(verdict) if verdict else {}
+    told = {"sentence": incident.summary, **verdicts.get(worst, {}), "status": incident.status, "metric": worst}
+    return {**told, "metrics": dict(verdicts)}
+
+
 def recovered(incident: Incident) -> str:
     """Say that the numbers are as expected again."""
     return f"{_listed(_worst_first(incident))} as expected again, after {_runs(incident)}."
 
 
-def new_level(incident: Incident, points: Iterable[MetricPoint]) -> str:
+def new_level(incident: Incident, steps: Iterable[Step]) -> str:
     """Say from what to what the level of metrics has changed."""
-    return f"New level after {_runs(incident)}: {', '.join(_step(point) for point in points)}."
+    return f"New level after {_runs(incident)}: {', '.join(_shown(step) for step in steps)}."
+
+
+def new_levels(points: Sequence[MetricPoint], verdicts: Mapping[str, Mapping[str, Any]]) -> list[Step]:
+    """Give what the levels that began during an incident amount to, where ``verdicts`` are those of the run after it.
+
+    A metric that is back at the level before the incident, or nearer to that than to the new one, has none.
+    """
+    levels: dict[str, list[MetricPoint]] = {}
+    for point in points:
+        if point.value is not None:
+            levels.setdefault(point.metric, []).append(point)
+    steps = [Step(name, _number(found[0].verdict.get("expected")), found[-1].value) for name, found in levels.items()]
+    return [step for step in steps if not _is_back(step, verdicts.get(step.metric) or {})]
+
+
+def _is_back(step: Step, verdict: Mapping[str, Any]) -> bool:
+    current = _number(verdict.get("current"))
+    if str(verdict.get("basis") or "").startswith(LEVEL_BEFORE):
+        return True
+    if current is None or step.before is None or step.after is None:
+        return False
+    return abs(current - step.before) < abs(current - step.after)
+
+
+def unjudged(incident: Incident) -> str:
+    """Say that the tool does not want the metrics of an incident judged any more."""
+    return f"Not judged any more, by the tool's entry: {_listed(_worst_first(incident))}."
 
 
 def accepted(incident: Incident, actor: str, why: str) -> str:
@@ -54,10 +102,13 @@ def accepted(incident: Incident, actor: str, why: str) -> str:
     return f"Accepted by {actor} after {_runs(incident)} ({_listed(_worst_first(incident))}): {why}"
 
 
-def _step(point: MetricPoint) -> str:
-    expected = point.verdict.get("expected")
-    before = f"from {expected:.6g} " if isinstance(expected, int | float) else ""
-    return f"{point.metric} {before}to {point.value:.6g}"
+def _shown(step: Step) -> str:
+    before = "" if step.before is None else f"from {step.before:.6g} "
+    return f"{step.metric} {before}to {step.after:.6g}"
+
+
+def _number(value: Any) -> float | None:
+    return float(value) if isinstance(value, int | float) else None
 
 
 def _worst_first(incident: Incident) -> list[str]:

@@ -8,25 +8,36 @@ at once, or a run and a decision, come one after the other.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from app.models.metric import Incident, IncidentEnd, IncidentKind
 from app.models.run import Run
 from app.models.ulid import ulid
 from app.repositories.database import Session
-from app.repositories.incidents import IncidentRepository, JudgedRun
+from app.repositories.incidents import IncidentRepository
 from app.repositories.metric_decisions import MetricDecisionRepository
 from app.repositories.notifications import NotificationRepository
-from app.services.incident_options import IncidentOptions, incident_options
-from app.services.incident_sentences import anomalies, new_level, opening, recovered, status_of, verdicts_of
+from app.services.incident_sentences import (
+    anomalies,
+    new_level,
+    new_levels,
+    opening,
+    recovered,
+    status_of,
+    told_values,
+    unjudged,
+    verdicts_of,
+)
+from app.services.incident_windows import LookBack, look_back
+from app.services.metric_choices import choice_of
+from app.services.requests import tool_of
 from app.spike import Standing, Status
 
 SPIKE = "spike"
 SILENCE = "silence"
 RECOVERED = "recovered"
-_LONGEST_STRETCH = 1500
 
 
 def hold(session: Session, tool: str) -> None:
@@ -41,21 +52,22 @@ def note_run(session: Session, run: Run, verdict: Mapping[str, Any], at: datetim
     """Let a run that was judged open, continue or close its tool's incident; ``verdict`` is that of the run's record.
 
     To be called in the transaction that makes the run final, after its points are stored. A run that was noted already
-    changes nothing, and neither does one of which no metric was judged.
+    changes nothing. A metric that the runs before reported and this one does not counts as an anomaly here.
     """
     incidents = IncidentRepository(session)
     incidents.hold(run.tool)
     newest = incidents.newest(run.tool, IncidentKind.DATA)
     if newest is not None and run.id in (newest.opened_by_run, newest.last_run, newest.closed_by_run):
         return
-    found = anomalies(verdict)
-    is_open = newest is not None and newest.closed_at is None
-    if found and newest is not None and is_open:
-        _go_on(session, newest, run, found)
+    before = look_back(session, run, verdict, newest, at)
+    found = {**anomalies(verdict), **before.lost}
+    if newest is None or newest.closed_at is not None:
+        if found and before.is_due(at):
+            _open(session, run, found, before, at)
     elif found:
-        _open_if_due(session, newest, run, verdict, at)
-    elif newest is not None and is_open and _has_recovered(newest, verdict):
-        _close(session, newest, run, at)
+        _go_on(session, newest, run, found)
+    else:
+        _close_if_over(session, newest, run, verdict, at)
 
 
 def tell_opening(session: Session, incident: Incident, values: Mapping[str, Any], at: datetime) -> None:
@@ -74,7 +86,11 @@ def tell_unmuted(session: Session, tool: str, at: datetime) -> None:
     for kind in IncidentKind:
         incident = incidents.find_open(tool, kind)
         if incident is not None and incident.told_at is None:
-            tell_opening(session, incident, {"status": incident.status, "metrics": incident.metrics}, at)
+            run = session.get(Run, incident.opened_by_run) if incident.opened_by_run is not None else None
+            values: Mapping[str, Any] = {"status": incident.status, "lastRun": incident.last_run}
+            if kind is IncidentKind.DATA:
+                values = told_values(incident, (run.spike if run else None) or {})
+            tell_opening(session, incident, values, at)
 
 
 def end_incident(
@@ -103,7 +119,11 @@ def end_incident(
 def _go_on(session: Session, incident: Incident, run: Run, found: Mapping[str, Mapping[str, Any]]) -> None:
     incident.runs += 1
     incident.last_run = run.id
+    before = incident.status
     _note_metrics(incident, found)
+    if incident.status != before:
+        # What it says goes with its status, which is the worst.
+        incident.summary = opening(found)
     session.flush()
 
 
@@ -117,20 +137,15 @@ def _note_metrics(incident: Incident, found: Mapping[str, Mapping[str, Any]]) ->
     incident.status = max(worst.values(), key=lambda status: status.severity).value
 
 
-def _open_if_due(session: Session, last: Incident | None, run: Run, verdict: Mapping[str, Any], at: datetime) -> None:
-    found = anomalies(verdict)
-    options = incident_options((run.tool_entry or {}).get("metrics") or {})
-    earlier = _earlier(session, last, run, options)
-    anomalous = [other for other in earlier[: options.of - 1] if _is_anomaly(other)]
-    if len(anomalous) + 1 < options.points or at - _since(earlier, options, at) < timedelta(minutes=options.minutes):
-        return
+def _open(session: Session, run: Run, found: Mapping[str, Mapping[str, Any]], before: LookBack, at: datetime) -> None:
+    runs = [run.id, *(other.id for other in before.anomalous)]
     incident = Incident(
         tool=run.tool,
         kind=IncidentKind.DATA.value,
-        summary=opening(found, many=len(anomalous) + 1, window=options.of),
-        runs=len(anomalous) + 1,
+        summary=opening(found, many=len(runs), window=before.options.of),
+        runs=len(runs),
         opened_at=at,
-        first_run=anomalous[-1].id if anomalous else run.id,
+        first_run=runs[-1],
         opened_by_run=run.id,
         last_run=run.id,
         metrics={},
@@ -138,55 +153,32 @@ def _open_if_due(session: Session, last: Incident | None, run: Run, verdict: Map
     _note_metrics(incident, found)
     opened = IncidentRepository(session).open(incident)
     if opened is not None:
-        tell_opening(session, opened, verdict, at)
+        tell_opening(session, opened, told_values(opened, run.spike or {}), at)
 
 
-def _earlier(session: Session, last: Incident | None, run: Run, options: IncidentOptions) -> Sequence[JudgedRun]:
-    """Give the judged runs before a run, newest first, back to the end of the tool's last incident.
+def _close_if_over(session: Session, incident: Incident, run: Run, verdict: Mapping[str, Any], at: datetime) -> None:
+    """Close an incident where every metric of it that is still judged was reported, judged, and found as expected.
 
-    Those of an incident that is over have been told of, and do not count towards another one.
+    A run that does not report one of them says nothing about it, and a run in another clone nothing about this one.
     """
-    wanted = _LONGEST_STRETCH if options.minutes else options.of - 1
-    if not wanted:
-        return []
-    earlier = IncidentRepository(session).judged_before(run, wanted)
-    over = last.closed_at if last else None
-    return [other for other in earlier if over is None or other.ended_at > over]
-
-
-def _since(earlier: Sequence[JudgedRun], options: IncidentOptions, at: datetime) -> datetime:
-    """Give the end of the first anomalous run of the window, or of the unbroken stretch that reaches further back."""
-    since = at
-    is_unbroken = True
-    for number, other in enumerate(earlier, start=1):
-        is_unbroken = is_unbroken and _is_anomaly(other)
-        if _is_anomaly(other) and (is_unbroken or number < options.of):
-            since = other.ended_at
-    return since
-
-
-def _is_anomaly(run: JudgedRun) -> bool:
-    return status_of({"status": run.status}).is_anomaly
-
-
-def _has_recovered(incident: Incident, verdict: Mapping[str, Any]) -> bool:
-    """Tell whether all of an incident's metrics that a run has were judged, and something was.
-
-    A run that wrote no control metric says nothing about the one that looked wrong.
-    """
-    statuses = {name: status_of(one) for name, one in verdicts_of(verdict).items()}
-    concerned = [status for name, status in statuses.items() if name in incident.metrics]
-    return all(status is Status.OK for status in concerned) and Status.OK in statuses.values()
-
-
-def _close(session: Session, incident: Incident, run: Run, at: datetime) -> None:
-    levels = IncidentRepository(session).points_between(
-        run.tool, incident.first_run or run.id, run.id, Standing.LEVEL.value
-    )
-    moved = [point for point in levels if point.metric in incident.metrics and point.value is not None]
+    tool = tool_of(run)
+    judged = [name for name in incident.metrics if choice_of(tool, name) is not None]
+    last = session.get(Run, incident.last_run) if incident.last_run is not None else None
+    verdicts = verdicts_of(verdict)
+    if (last is not None and last.clone != run.clone) or not all(
+        name in verdicts and status_of(verdicts[name]) is Status.OK for name in judged
+    ):
+        return
+    first = incident.first_run or run.id
+    points = IncidentRepository(session).points_between(run.tool, first, run.id, Standing.LEVEL.value)
+    # A level that begins with this run's own number is the one before, which the series is back at.
+    moved = [point for point in points if point.metric in judged and point.run_id != run.id]
+    steps = new_levels(moved, verdicts)
     because, sentence = IncidentEnd.RECOVERED, recovered(incident)
-    if moved:
-        because, sentence = IncidentEnd.NEW_LEVEL, new_level(incident, moved)
+    if steps:
+        because, sentence = IncidentEnd.NEW_LEVEL, new_level(incident, steps)
+    elif not judged:
+        because, sentence = IncidentEnd.UNJUDGED, unjudged(incident)
     end_incident(session, incident, because, sentence, at, run.id)
 
 

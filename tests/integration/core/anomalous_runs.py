@@ -10,6 +10,7 @@ from sqlalchemy import select
 from app.models.metric import Incident
 from app.models.notification import Notification
 from app.models.run import Run
+from app.models.tool import Tool
 from app.repositories.database import Database
 from app.repositories.incidents import IncidentRepository
 from app.repositories.metrics import MetricRepository, NewPoint, SeriesName
@@ -21,6 +22,7 @@ OK = {"status": "ok", "sentence": "900 where 890 to 930 was expected.", "current
 DROP = {"status": "drop", "sentence": "412 where 890 to 930 was expected.", "expected": 910.0, "current": 412.0}
 SPIKE = {"status": "spike", "sentence": "9000 where 890 to 930 was expected.", "current": 9000.0}
 NO_METRIC = {"status": "no_metric", "sentence": "The run wrote no control metric.", "current": None}
+BAD_METRIC = {"status": "bad_metric", "sentence": "The newest value is no number.", "current": None}
 
 
 def worst(verdict: dict[str, Any], **others: dict[str, Any]) -> dict[str, Any]:
@@ -33,16 +35,17 @@ class History:
 
     def __init__(self, database: Database) -> None:
         self.database = database
-        self.entry: dict[str, Any] = {"name": "spike", "metrics": {}}
+        self.entry: dict[str, Any] = {**Tool("spike", "olga", "img", "", "", "").to_dict(), "metrics": {}}
         self.now = START
 
-    def run(self, verdict: dict[str, Any] | None, *, standing: str | None = None) -> int:
+    def run(self, verdict: dict[str, Any] | None, *, standing: str | None = None, clone: str = "data") -> int:
         """Let a run end an hour after the one before, with a control metric that stands so, and give its number."""
         self.now += timedelta(hours=1)
         run = add_run(self.database)
         with self.database.transaction() as session:
             row = session.get_one(Run, run.id)
             row.tool_entry, row.spike, row.ended_at, row.defined_at = self.entry, verdict, self.now, self.now
+            row.clone = clone
         self.note(run.id, verdict, standing)
         return run.id
 
@@ -83,6 +86,11 @@ class History:
         with self.database.transaction() as session:
             rows = session.scalars(select(Notification).order_by(Notification.created_at))
             return [(row.kind, row.summary) for row in rows]
+
+    def values(self) -> list[dict[str, Any]]:
+        """Give what every message has beside its sentence, in their order."""
+        with self.database.transaction() as session:
+            return list(session.scalars(select(Notification.values).order_by(Notification.created_at)))
 
     def kinds(self) -> list[str]:
         """Give the kind of every message, in their order."""

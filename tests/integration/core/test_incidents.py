@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import threading
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy.exc import IntegrityError
 
 from app.models.metric import Incident
+from app.models.token import Identity
 from app.repositories.database import Database
+from app.repositories.memory_kv import MemoryKv
 from app.repositories.metrics import MetricRepository
-from tests.integration.core.anomalous_runs import DROP, NO_METRIC, OK, SPIKE, History, worst
+from app.repositories.registry import Registry
+from app.services.metric_decisions import MetricDecisionService
+from tests.integration.core.anomalous_runs import BAD_METRIC, DROP, NO_METRIC, OK, SPIKE, History, worst
 
 
 @pytest.fixture
@@ -157,10 +162,125 @@ def test_a_new_level_is_told_with_from_what_to_what(history: History) -> None:
     with history.database.transaction() as session:
         [point] = MetricRepository(session).of_run(first)
         MetricRepository(session).set_standing([point.id], "level")
-    history.run(worst(OK))
+    history.run(worst(OK | {"current": 415.0}))
     [incident] = history.incidents()
     assert incident.closed_because == "new_level"
     assert history.told()[1] == ("recovered", "New level after 2 anomalous runs: control from 910 to 412.")
+
+
+@pytest.mark.parametrize("closing", [{"current": 900.0}, {"current": 415.0, "basis": "the level before, of 12 runs"}])
+def test_a_level_that_is_left_again_is_no_new_one(history: History, closing: dict[str, Any]) -> None:
+    history.run(worst(OK))
+    first = history.run(worst(DROP))
+    with history.database.transaction() as session:
+        [point] = MetricRepository(session).of_run(first)
+        MetricRepository(session).set_standing([point.id], "level")
+    history.run(worst(OK | closing), standing="level")
+    assert history.incidents()[0].closed_because == "recovered"
+    assert history.told()[1] == ("recovered", "control as expected again, after 1 anomalous run.")
+
+
+@pytest.mark.parametrize("second", [{"rows": OK}, {"rows": OK, "pages": NO_METRIC}, {"rows": OK, "pages": BAD_METRIC}])
+def test_an_incident_goes_on_until_every_metric_of_it_was_reported(history: History, second: dict[str, Any]) -> None:
+    history.run(worst(DROP, pages=SPIKE))
+    history.run(worst(OK, **second))
+    history.run(worst(OK, pages=OK | {"status": "not_enough_data"}))
+    assert history.incidents()[0].closed_at is None
+    last = history.run(worst(OK, pages=OK))
+    assert (history.incidents()[0].closed_by_run, history.incidents()[0].runs) == (last, 1)
+
+
+def test_what_is_judged_no_more_keeps_no_incident_open(history: History) -> None:
+    history.run(worst(OK, rows=DROP))
+    history.entry["metrics"] = {"rows": False}
+    history.run(worst(OK))
+    assert history.incidents()[0].closed_because == "unjudged"
+    assert history.told()[1] == ("recovered", "Not judged any more, by the tool's entry: rows.")
+
+
+def test_a_run_in_another_clone_closes_nothing(history: History) -> None:
+    history.run(worst(DROP))
+    history.run(worst(OK), clone="elsewhere")
+    assert history.incidents()[0].closed_at is None
+    history.run(worst(OK))
+    assert history.incidents()[0].closed_because == "recovered"
+
+
+@pytest.mark.parametrize(
+    ("name", "verdict", "sentence"),
+    [
+        ("control", NO_METRIC, "control: The run wrote no control metric; the three runs before did."),
+        (
+            "control",
+            BAD_METRIC,
+            "control: The newest value is no number; the three runs before reported a good number.",
+        ),
+        ("pages", None, "pages: The run reported no pages; the three runs before did."),
+    ],
+)
+def test_a_metric_that_stops_coming_is_told_of(
+    history: History, name: str, verdict: dict[str, Any] | None, sentence: str
+) -> None:
+    good = {"status": "ok", "metric": "rows", "metrics": {"rows": OK, name: OK}}
+    without = {"status": "ok", "metric": "rows", "metrics": {"rows": OK, **({name: verdict} if verdict else {})}}
+    for _ in range(2):
+        history.run(good)
+    history.run(without)
+    assert history.incidents() == [], "two runs in a row are too few"
+    for _ in range(3):
+        history.run(good)
+    for _ in range(2):
+        history.run(without)
+    [incident] = history.incidents()
+    status = verdict["status"] if verdict else "no_metric"
+    assert (incident.status, incident.metrics, incident.runs, incident.closed_at) == (status, {name: status}, 2, None)
+    history.run(good)
+    assert history.told() == [("spike", sentence), ("recovered", f"{name} as expected again, after 2 anomalous runs.")]
+    assert history.values()[0]["status"] == status
+
+
+def test_a_measured_number_that_is_missing_is_told_to_nobody(history: History) -> None:
+    for _ in range(3):
+        history.run(worst(OK, rows=OK))
+    history.run(worst(OK))
+    assert history.incidents() == []
+
+
+def test_lost_numbers_count_for_so_many_of_so_many_runs(history: History) -> None:
+    history.entry["metrics"] = {"incidents": {"points": 3, "of": 4}}
+    for verdict in (OK, OK, OK, NO_METRIC, NO_METRIC):
+        history.run(worst(verdict))
+    assert history.incidents() == []
+    history.run(worst(NO_METRIC))
+    assert history.told() == [
+        ("spike", "control: The run wrote no control metric; earlier runs did (3 of the last 4 runs).")
+    ]
+
+
+def test_what_was_accepted_as_lost_opens_nothing_again(history: History, owner: Identity) -> None:
+    for verdict in (OK, OK, OK, NO_METRIC):
+        history.run(worst(verdict))
+    service = MetricDecisionService(history.database, Registry(MemoryKv()))
+    service.decide(owner, "spike", {"kind": "accept", "why": "it writes none any more"})
+    for _ in range(2):
+        history.run(worst(NO_METRIC))
+    assert [one.closed_because for one in history.incidents()] == ["accepted"]
+
+
+def test_runs_that_say_nothing_of_the_data_are_passed_over(history: History) -> None:
+    history.entry["metrics"] = {"incidents": {"points": 2, "of": 2, "minutes": 120}}
+    few = OK | {"status": "not_enough_data"}
+    for verdict in (DROP, NO_METRIC, few, DROP):
+        history.run(worst(verdict))
+    assert history.kinds() == ["spike"]
+
+
+def test_an_incident_that_becomes_worse_says_what_is_worst(history: History) -> None:
+    history.run(worst(SPIKE))
+    history.run(worst(DROP))
+    history.run(worst(SPIKE))
+    [incident] = history.incidents()
+    assert (incident.status, incident.summary) == ("drop", "control: 412 where 890 to 930 was expected.")
 
 
 def test_tools_have_incidents_apart(history: History) -> None:
