@@ -80,6 +80,6 @@ def import_metrics(values: dict[str, Any], name: str) -> Any:
     """Import points from a clone on this node or from the records of earlier runs.
 
     The agent does it; 202 says that it is at work, and whoever asks again gets the answer. What is there already stays
-    as it is, so doing it twice adds nothing.
+    as it is, but for numbers of files and histories that are others now; doing it twice adds nothing.
     """
     return services().metric_imports.request(name, **values)

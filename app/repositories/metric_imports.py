@@ -9,8 +9,8 @@ from typing import Any, NamedTuple, TypeVar
 from sqlalchemy import func, select, tuple_
 from sqlalchemy.orm import Session
 
-from app.models.metric import MetricPoint
-from app.models.run import Run, RunStatus
+from app.models.metric import MetricDecision, MetricPoint
+from app.models.run import HELD, Run, RunStatus
 from app.models.snapshot import Snapshot
 from app.repositories.metrics import SeriesName
 from app.repositories.run_commits import makers
@@ -21,10 +21,11 @@ _PER_STATEMENT = 1000
 
 
 class KnownPoint(NamedTuple):
-    """What a series has under a label."""
+    """What a series has under a label; ``is_decided`` tells that a decision of a person about it is in force."""
 
     value: float | None
     source: str
+    is_decided: bool
 
 
 class MadeBy(NamedTuple):
@@ -52,8 +53,16 @@ class ImportRepository:
     def known(self, name: SeriesName) -> dict[str, KnownPoint]:
         """Give what a series has, by label."""
         same = [getattr(MetricPoint, column) == value for column, value in vars(name).items()]
-        query = select(MetricPoint.label, MetricPoint.value, MetricPoint.source).where(*same, MetricPoint.is_current)
-        return {label: KnownPoint(value, source) for label, value, source in self._session.execute(query)}
+        in_force = (MetricDecision.tool == name.tool, MetricDecision.undone_at.is_(None))
+        decided = select(func.unnest(MetricDecision.points)).where(*in_force)
+        columns = (MetricPoint.label, MetricPoint.value, MetricPoint.source, MetricPoint.id.in_(decided))
+        query = select(*columns).where(*same, MetricPoint.is_current)
+        return {row[0]: KnownPoint(row[1], row[2], row[3]) for row in self._session.execute(query)}
+
+    def oldest_start(self, clone: str) -> datetime | None:
+        """Give when the oldest of the runs began that are in a clone now, or None where none is."""
+        began = func.coalesce(Run.submitted_at, Run.defined_at)
+        return self._session.scalar(select(func.min(began)).where(Run.clone == clone, Run.status.in_(HELD)))
 
     def makers(self, clone: str, commits: Sequence[str]) -> dict[str, MadeBy]:
         """Give those of the commits that runs of this node made, each with its run."""

@@ -40,6 +40,17 @@ class MetricReader:
         query = select(MetricPoint.metric, func.count()).where(*where).group_by(MetricPoint.metric)
         return {row[0]: row[1] for row in self._session.execute(query.order_by(MetricPoint.metric))}
 
+    def newest_of_each(self, tool: str, clone: str, limit: int) -> Sequence[MetricPoint]:
+        """Give the newest point of each metric of a tool in a clone, by name; of too many those heard of last."""
+        where = (MetricPoint.tool == tool, MetricPoint.clone == clone, MetricPoint.is_current)
+        order = (MetricPoint.sort_key.desc(), MetricPoint.id.desc())
+        place = func.row_number().over(partition_by=MetricPoint.metric, order_by=order).label("place")
+        found = select(MetricPoint.id, MetricPoint.measured_at, place).where(*where).subquery()
+        last = select(found.c.id).where(found.c.place == 1)
+        last = last.order_by(found.c.measured_at.desc(), found.c.id.desc()).limit(limit)
+        query = select(MetricPoint).where(MetricPoint.id.in_(last)).order_by(MetricPoint.metric)
+        return list(self._session.scalars(query))
+
     def newest(self, name: SeriesName, limit: int) -> Sequence[MetricPoint]:
         """Give the newest points of a series, oldest first."""
         query = select(MetricPoint).where(*_of(name), MetricPoint.is_current)

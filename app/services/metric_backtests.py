@@ -16,8 +16,8 @@ from app.repositories.metric_decisions import MetricDecisionRepository
 from app.repositories.metric_reading import MetricReader
 from app.repositories.metrics import SeriesName
 from app.repositories.registry import Registry
-from app.services.metric_choices import Choice, choice_of, shares
-from app.services.metrics import bare_entry, entry_of, series_of
+from app.services.metric_choices import Choice, choice_of, reported_together, share_of
+from app.services.metrics import MOST_LISTED, bare_entry, entry_of, series_of
 from app.spike import METHODS, Point, Standing, Status, Verdict, checked_parameters, replay
 
 METHOD_NAMES = list(METHODS)
@@ -108,9 +108,10 @@ class BacktestService:
         with self._database.reading_transaction() as session:
             name, reader = series_of(session, tool, metric, clone), MetricReader(session)
             stored = reader.newest(name, MOST_POINTS + 1)
-            judged = [other for other in reader.counts(tool, name.clone) if choice_of(entry, other)]
+            last = reader.newest_of_each(tool, name.clone, MOST_LISTED)
             decided = _decided(session, tool, [point.id for point in stored])
-        points, share = stored[-MOST_POINTS:], shares(entry, {*judged, metric})[metric]
+        together = reported_together({point.metric: (point.measured_at, point.label) for point in last})
+        points, share = stored[-MOST_POINTS:], share_of(entry, metric, together)
         series = [_as_it_came(point, is_decided=point.id in decided) for point in points]
         verdicts = replay(series, choice.method, settings, share=share)
         results = [pair for pair in zip(points, verdicts, strict=True) if since is None or pair[0].measured_at >= since]

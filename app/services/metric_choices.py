@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
+from app.models.metric import CONTROL
 from app.models.tool import Tool
 from app.spike import DEFAULT_METHOD
 
@@ -73,3 +75,25 @@ def shares(tool: Tool, metrics: Collection[str]) -> dict[str, float]:
     portion = 1.0 if not measured else _DECLARED_SHARE if declared else 0.0
     given = {metric: portion / len(declared) for metric in declared}
     return given | {metric: (1.0 - portion) / len(measured) for metric in measured}
+
+
+def share_of(tool: Tool, metric: str, together: Collection[str]) -> float:
+    """Give the part that ``metric`` has where a run reports those that are ``together``, and this one."""
+    judged = {other for other in together if choice_of(tool, other)}
+    return shares(tool, {*judged, metric})[metric]
+
+
+def reported_together(newest: Mapping[str, tuple[datetime, str]]) -> set[str]:
+    """Give the metrics that the newest run, or commit, reported: what was reported once takes no share for ever.
+
+    ``newest`` has the time and the label of each metric's newest point. A control file has a label of its own.
+    """
+    others = {metric: place for metric, place in newest.items() if metric != CONTROL}
+    _, last = max(others.values(), default=(None, ""))
+    same = {metric for metric, (_, label) in others.items() if _origin(label) == _origin(last)}
+    return same | (newest.keys() & {CONTROL})
+
+
+def _origin(label: str) -> str:
+    """Give the run or commit of a label; of a commit with several dates, each has a label of its own."""
+    return label.partition(" ")[0]

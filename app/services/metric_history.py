@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from datetime import time as clock_time
 from typing import NamedTuple
 
+from app.errors import BackendFailed
 from app.models.metric import CONTROL, PointSource
 from app.models.snapshot import Snapshot
 from app.repositories.clone_history import BlobFacts, Change, History
@@ -22,7 +23,6 @@ from app.services.sort_keys import key_of_name, key_of_time, printable, time_of_
 
 MOST_POINTS = 10_000
 """Of one metric; older ones are left out."""
-_READING_SECONDS = 120.0
 _COMMIT_DIGITS = 12
 
 Found = dict[str, list[Reported]]
@@ -42,18 +42,27 @@ class Trace(NamedTuple):
 
 @dataclass
 class Traces:
-    """What is of interest in a history: the newest state of each control file, and every state of ``metrics.json``."""
+    """What is of interest in a history: the newest state of each control file, and every state of ``metrics.json``.
+
+    Control files belong to the clone, whichever tool wrote them: a run's new one is judged by all that are there.
+    """
 
     controls: dict[str, Trace] = field(default_factory=dict)
     reports: list[Trace] = field(default_factory=list)
 
     @classmethod
-    def of(cls, history: History, tool: str) -> Traces:
-        """Go through a history; a ``metrics.json`` is left out where its commit says that another tool made it."""
+    def of(cls, history: History, tool: str, end: float) -> Traces:
+        """Go through a history; a ``metrics.json`` is left out where its commit says that another tool made it.
+
+        Raises:
+            BackendFailed: the history cannot be read, or not until ``end`` of the clock that only goes forward.
+        """
         traces, head = cls(), history.head()
         commits = history.commits(head) if head else []
         positions = dict(zip(commits, range(len(commits), 0, -1), strict=True))
         for change in history.changes(commits):
+            if time.monotonic() > end:
+                raise BackendFailed("The history of the local clone could not be read in time.")
             traces._note(change, positions[change.commit], tool)
         return traces
 
@@ -66,27 +75,39 @@ class Traces:
                 self.reports.append(trace)
 
 
-def in_history(context: AgentContext, tool: str, clone: str) -> Found:
+def in_history(context: AgentContext, tool: str, clone: str, end: float) -> Found:
     """Give what a clone's commits brought: control files, also those that are gone since, the numbers of each
-    ``metrics.json``, and the rows, files and bytes of each snapshot. What another tool's run made is left out.
+    ``metrics.json``, and the rows, files and bytes of each snapshot.
+
+    Of the last two, what another tool's run made is left out, and what was committed since the oldest run began that
+    is not over: that may be its commit, and its record will say so.
 
     Raises:
-        BackendFailed: the history cannot be read, or not in two minutes.
+        BackendFailed: the history cannot be read, or not until ``end``.
     """
     history = context.workdirs.history(clone)
-    traces = Traces.of(history, tool)
+    traces = Traces.of(history, tool, end)
     with context.database.reading_transaction() as session:
         imports = ImportRepository(session)
-        snapshots = list(imports.snapshots(clone, MOST_POINTS))
+        began = imports.oldest_start(clone)
+        traces.reports = [trace for trace in traces.reports if _is_before(trace, began)]
+        snapshots = [found for found in imports.snapshots(clone, MOST_POINTS) if _is_before(found, began)]
         commits = {trace.commit for trace in traces.reports} | {snapshot.commit for snapshot in snapshots}
         makers = imports.makers(clone, sorted(commits))
     found: Found = defaultdict(list)
-    for metric, point in (*_contents(history, traces, tool, makers), *_measured(snapshots, tool, makers)):
+    for metric, point in (*_contents(history, traces, tool, makers, end), *_measured(snapshots, tool, makers)):
         found[metric].append(point)
     return found
 
 
-def _contents(history: History, traces: Traces, tool: str, makers: Makers) -> Iterator[tuple[str, Reported]]:
+def _is_before(brought: Trace | Snapshot, began: datetime | None) -> bool:
+    # Commits know whole seconds only.
+    return began is None or brought.committed_at < began.replace(microsecond=0)
+
+
+def _contents(
+    history: History, traces: Traces, tool: str, makers: Makers, end: float
+) -> Iterator[tuple[str, Reported]]:
     """Read the files that were found; what the clone does not have is left out."""
     names = sorted(traces.controls, key=order_key)[-MOST_POINTS:]
     controls: dict[str, list[str]] = defaultdict(list)
@@ -97,7 +118,7 @@ def _contents(history: History, traces: Traces, tool: str, makers: Makers) -> It
         if _is_of(tool, None, makers.get(trace.commit)):
             reports[trace.blob].append(trace)
     blobs = dict.fromkeys([*controls, *reports])
-    with history.contents(end=time.monotonic() + _READING_SECONDS) as contents:
+    with history.contents(end=end) as contents:
         for blob, facts in contents.facts(blobs, blobs):
             if facts.head is not None:
                 yield from ((CONTROL, _control(name, traces.controls[name], facts.head)) for name in controls[blob])

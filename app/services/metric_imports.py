@@ -1,19 +1,23 @@
 """Import points: from a clone's control files, from its git history, or from the records of earlier runs.
 
 The agent does it, as the answer to a question, because it has the clones. Every number is judged as if it had just
-come, by those before it. What is stored already keeps its verdict and its standing. A metric is stored as a whole or
-not at all, and a label that is there is left out, so that an import which was cut short, or is repeated, ends the same.
+come, by those before it. What is stored already keeps its verdict and its standing; only a number from a file or a
+history that is another one there now gives way, unless a person decided about it. A metric is stored as a whole or not
+at all, and a label that is there is left out, so that an import which was cut short, or is repeated, ends the same.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from app.errors import Invalid, NotFound
 from app.models.clone import CloneState
-from app.models.metric import PointSource
+from app.models.metric import CONTROL, PointSource
+from app.models.names import checked_name
 from app.models.tool import Tool
 from app.repositories.clones import CloneRepository
 from app.repositories.database import Database
@@ -22,7 +26,7 @@ from app.repositories.metric_reading import MetricReader
 from app.repositories.metrics import MetricRepository, SeriesName, StoredPoint
 from app.repositories.registry import Registry
 from app.services.agent_context import AgentContext
-from app.services.metric_choices import choice_of, shares
+from app.services.metric_choices import MEASURED, choice_of, reported_together, share_of
 from app.services.metric_history import MOST_POINTS, Found, in_history
 from app.services.metric_series import SeriesChange, judge_reported
 from app.services.metric_sources import in_files, in_runs
@@ -31,9 +35,16 @@ from app.services.plans import data_of
 from app.services.questions import QuestionService
 from app.services.reported_metrics import Reported
 
+Place = tuple[datetime, str]
+"""Time and label of a point."""
+
 METRIC_IMPORT = "metric_import"
 SOURCES = ["files", "history", "runs"]
-_READERS: Mapping[str, Callable[[AgentContext, str, str], Found]] = {
+MOST_METRICS = 200
+"""Of one tool in one clone; further ones are not imported."""
+_SECONDS = 120.0
+"""What one import may take in all. What is judged by then is stored, and a repetition goes on behind it."""
+_READERS: Mapping[str, Callable[[AgentContext, str, str, float], Found]] = {
     "files": in_files,
     "history": in_history,
     "runs": in_runs,
@@ -51,17 +62,19 @@ class MetricImportService:
         self._registry = registry
         self._questions = questions
 
-    def request(self, tool: str, source: str, clone: str | None = None) -> dict[str, Any]:
+    def request(self, tool: str, source: str, clone: str | None = None, request: str | None = None) -> dict[str, Any]:
         """Import from one of ``SOURCES`` and give how many points of which metric were found, and are new or changed.
 
-        Without a ``clone`` it is that of the tool's entry, else the one with its newest point.
+        Without a ``clone`` it is that of the tool's entry, else the one with its newest point. Calls with the same
+        ``request`` get the same answer, and any other call one of its own.
 
         Raises:
+            Invalid: the tool's name is none.
             NotFound: there is no such clone, or none is known of the tool.
             StillWorking: the agent is at work on it.
             Invalid: the tool's entry has a method or a parameter that does not exist.
         """
-        entry = entry_of(self._registry, tool)
+        entry = entry_of(self._registry, checked_name(tool))
         name = clone or self._clone_of(tool, entry)
         with self._database.transaction() as session:
             known = CloneRepository(session).find(name)
@@ -71,7 +84,9 @@ class MetricImportService:
                 hint=f"Clone it: maoctl dataset clone {name[:80]}. `maoctl dataset list-local` shows what there is.",
             )
         asked = {"tool": tool, "clone": name, "source": source, "metrics": dict(entry.metrics) if entry else {}}
-        found = self._questions.ask(METRIC_IMPORT, asked, is_fleeting=True)
+        if request is not None:
+            asked["request"] = request
+        found = self._questions.ask(METRIC_IMPORT, asked, is_fleeting=request is None)
         is_complete = known.indexed_commit == known.head_commit
         return {**found, "is_complete": is_complete or source != "history"}
 
@@ -96,19 +111,56 @@ def import_metrics(context: AgentContext, body: Mapping[str, Any]) -> dict[str, 
         Invalid: the tool's entry has a method or a parameter that does not exist.
         BackendFailed: the clone cannot be read.
     """
+    end = time.monotonic() + _SECONDS
     tool, clone = replace(bare_entry(body["tool"]), metrics=body["metrics"]), body["clone"]
-    found = _READERS[body["source"]](context, tool.name, clone)
-    wanted = {metric: points for metric, points in sorted(found.items()) if points and choice_of(tool, metric)}
-    with context.database.transaction() as session:
-        judged_too = [metric for metric in MetricReader(session).counts(tool.name, clone) if choice_of(tool, metric)]
-    share = shares(tool, {*wanted, *judged_too})
+    found = _READERS[body["source"]](context, tool.name, clone, end)
+    judged = {metric: points for metric, points in sorted(found.items()) if points and choice_of(tool, metric)}
+    with context.database.reading_transaction() as session:
+        reader = MetricReader(session)
+        known = reader.counts(tool.name, clone)
+        last = reader.newest_of_each(tool.name, clone, MOST_METRICS)
+    wanted = _taken(tool, judged, known)
+    newest = {point.metric: (point.measured_at, point.label) for point in last}
+    together = reported_together(_newest(newest, judged, wanted))
+    counts = []
+    for metric in wanted:
+        share = share_of(tool, metric, together)
+        counts.append(_import(context, tool, SeriesName(clone, tool.name, metric), found[metric], share))
+        # Something was stored, so that a repetition gets further.
+        if time.monotonic() > end and counts[-1]["added"] + counts[-1]["changed"]:
+            break
     return {
         "tool": tool.name,
         "clone": clone,
         "source": body["source"],
-        "metrics": [_import(context, tool, SeriesName(clone, tool.name, m), found[m], share[m]) for m in wanted],
-        "not_judged": sorted(found.keys() - wanted.keys()),
+        "metrics": counts,
+        "not_judged": sorted(found.keys() - judged.keys()),
+        "left_out_metrics": len(judged) - len(wanted),
+        "waiting_metrics": len(wanted) - len(counts),
     }
+
+
+def _taken(tool: Tool, found: Found, known: Collection[str]) -> list[str]:
+    """Give the metrics to import, by name: those that are known, and of new ones as many as there is room for.
+
+    Those that every tool has, or that the entry names, go before others, and what was reported last goes first.
+    """
+
+    def rank(metric: str) -> tuple[bool, float, str]:
+        is_named = metric == CONTROL or metric in MEASURED or metric in tool.metrics
+        return not is_named, -max(point.measured_at for point in found[metric]).timestamp(), metric
+
+    new = sorted(found.keys() - set(known), key=rank)
+    return sorted([*(found.keys() & set(known)), *new[: max(MOST_METRICS - len(known), 0)]])
+
+
+def _newest(stored: Mapping[str, Place], found: Found, wanted: Collection[str]) -> dict[str, Place]:
+    """Give time and label of the newest point that each metric has, or will have."""
+    places = dict(stored)
+    for metric in wanted:
+        read = max((point.measured_at, point.label) for point in found[metric])
+        places[metric] = max(read, stored.get(metric, read))
+    return places
 
 
 def _import(
@@ -130,13 +182,13 @@ def _import(
 
 
 def _new(known: Mapping[str, KnownPoint], found: Sequence[Reported]) -> dict[str, Reported]:
-    """Give what a series does not have under its label, or has from a file or a history with another value."""
+    """Give what a series does not have under its label, or has with another value that may give way."""
     by_label = {point.label: point for point in found}
     return {label: point for label, point in by_label.items() if _is_new(known.get(label), point)}
 
 
 def _is_new(known: KnownPoint | None, point: Reported) -> bool:
-    return known is None or (known.source in _READ and known.value != point.value)
+    return known is None or (known.source in _READ and known.value != point.value and not known.is_decided)
 
 
 def _judged(

@@ -14,17 +14,21 @@ from app.services.reported_metrics import Reported, control_point
 from app.services.sort_keys import key_of_time, time_of_name
 
 
-def in_files(context: AgentContext, tool: str, clone: str) -> Found:
-    """Give the control files at the top of a clone; the time of one without a date is that of its newest commit."""
+def in_files(context: AgentContext, tool: str, clone: str, end: float) -> Found:
+    """Give the control files at the top of a clone; the time of one without a date is that of its newest commit.
+
+    Raises:
+        BackendFailed: they cannot be read, or not until ``end``.
+    """
     folder, now = context.workdirs.path(clone), utc_now()
     names = sorted(control_files(folder), key=order_key)[-MOST_POINTS:]
     undated = [name for name in names if time_of_name(name) is None]
-    written = Traces.of(context.workdirs.history(clone), tool).controls if undated else {}
+    written = Traces.of(context.workdirs.history(clone), tool, end).controls if undated else {}
     times = {name: written[name].committed_at if name in written else now for name in names}
     return {CONTROL: [control_point(folder, name, times[name], PointSource.FILE) for name in names]}
 
 
-def in_runs(context: AgentContext, tool: str, clone: str) -> Found:
+def in_runs(context: AgentContext, tool: str, clone: str, _: float) -> Found:
     """Give what was measured of the earlier good runs of a tool in a clone."""
     with context.database.reading_transaction() as session:
         runs = ImportRepository(session).measured_runs(tool, clone, MOST_POINTS)

@@ -17,6 +17,9 @@ from app.repositories.registry import Registry
 from app.services.metric_choices import choice_of, is_declared
 from app.spike import checked_parameters
 
+MOST_LISTED = 1_000
+"""Metrics of one tool and clone that are listed: those with the newest points."""
+
 
 @dataclass(frozen=True)
 class MetricState:
@@ -43,6 +46,8 @@ class MetricService:
     def list(self, tool: str, clone: str | None = None) -> tuple[str | None, Sequence[MetricState]]:
         """Give a clone and the metrics that the tool has there: that of its newest point, unless one is named.
 
+        Of more than ``MOST_LISTED`` metrics it is those with the newest points.
+
         Raises:
             NotFound: there is no such tool and nothing was ever stored of one, or nothing in that clone.
         """
@@ -51,10 +56,10 @@ class MetricService:
             reader = MetricReader(session)
             found = clone or reader.newest_clone(tool)
             counts = reader.counts(tool, found) if found else {}
-            newest = {metric: reader.newest(SeriesName(found or "", tool, metric), 1)[-1] for metric in counts}
+            newest = reader.newest_of_each(tool, found, MOST_LISTED) if found else ()
         if not counts and (entry is None or clone is not None):
             raise _nothing_of(tool, clone)
-        return found, [_state(entry or bare_entry(tool), point, counts[metric]) for metric, point in newest.items()]
+        return found, [_state(entry or bare_entry(tool), point, counts[point.metric]) for point in newest]
 
     def points(
         self,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from functools import partial
 
 import click
@@ -129,14 +130,19 @@ def backtest(
 def import_(session: Session, tool: str, source: str | None, clone: str | None, timeout_seconds: int | None) -> None:
     """Import points of an existing repository: its control files, its git history, or the records of earlier runs.
 
-    Each is judged as if it had come in its turn, by the tool's method. What is there already stays as it is, so that
-    doing it twice adds nothing.
+    Each is judged as if it had come in its turn, by the tool's method. What is there already stays as it is, but for
+    numbers of files and of the history that are others now; doing it twice adds nothing.
     """
-    body = given({"source": source or "files", "clone": clone})
+    # Of its own for each call, so that no call shows what an earlier one found.
+    body = given({"source": source or "files", "clone": clone, "request": uuid.uuid4().hex})
     answer = ask(partial(session.server.import_metrics, tool, body), f"the import for '{tool}'", timeout_seconds).json
     session.printer.items(answer.get("metrics") or [], COUNTS)
     if answer.get("notJudged"):
         session.note(f"Left out, as the tool's entry wants them not judged: {', '.join(answer['notJudged'])}.")
+    if surplus := answer.get("leftOutMetrics"):
+        session.note(f"{surplus} metric(s) were left out: a tool has 200 in a clone at most.")
+    if waiting := answer.get("waitingMetrics"):
+        session.note(f"{waiting} metric(s) were not reached in time; import again to go on with them.")
     if not answer.get("isComplete", True):
         session.note("The server is still reading the history; import again later to get the rest.")
 

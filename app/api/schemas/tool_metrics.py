@@ -16,6 +16,7 @@ from app.services.metric_backtests import METHOD_NAMES, PARAMETERS
 from app.services.metric_imports import SOURCES
 
 METHOD_LENGTH = 40
+REQUEST_LENGTH = 64
 _LARGEST = 1e9
 _STANDING = "counted, level (begins a new one), flagged (anomalous, does not count), excluded (a person took it out)."
 
@@ -90,6 +91,14 @@ class NewImport(ma.Schema):
         load_default=None,
         validate=validate.Regexp(rf"(?:{NAME_PATTERN})\Z"),
         metadata={**NAME, "description": "Default: the clone of the tool's entry, else that of its newest point."},
+    )
+    request = fields.String(
+        load_default=None,
+        validate=validate.Length(1, REQUEST_LENGTH),
+        metadata={
+            "description": "Any text of the caller's. Calls with the same one are about one import and get its answer.",
+            "maxLength": REQUEST_LENGTH,
+        },
     )
 
 
@@ -205,4 +214,6 @@ class ImportSchema(CamelSchema):
     source = fields.String()
     metrics = fields.List(fields.Nested(ImportCount))
     not_judged = fields.List(fields.String(), metadata={"description": "Left out, as the entry wants them not judged."})
+    left_out_metrics = fields.Integer(metadata={"description": "Not taken: a tool has 200 metrics in a clone at most."})
+    waiting_metrics = fields.Integer(metadata={"description": "Not reached in time; another import goes on with them."})
     is_complete = fields.Boolean(metadata={"description": "Whether all commits of the clone have been looked at."})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import math
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -13,14 +15,20 @@ from sqlalchemy import select
 
 from app.clock import utc_now
 from app.errors import BackendFailed, Invalid, NotFound
-from app.models.metric import MetricPoint
+from app.models.metric import MetricDecision, MetricPoint
 from app.models.run import RunStatus
 from app.repositories.memory_kv import MemoryKv
+from app.repositories.metric_decisions import MetricDecisionRepository
 from app.repositories.metrics import MetricRepository, NewPoint, SeriesName
 from app.repositories.registry import Registry
+from app.services import metric_imports
 from app.services.answering import Answering
 from app.services.answers import ANSWERERS
+from app.services.metric_choices import shares
+from app.services.metric_history import in_history
 from app.services.metric_imports import MetricImportService, import_metrics
+from app.services.metric_series import judge_reported
+from app.services.metrics import bare_entry
 from app.services.questions import QuestionService
 from app.services.sort_keys import key_of_name
 from app.spike import Point, replay
@@ -288,3 +296,104 @@ def test_a_repository_without_commits_has_nothing_to_import(library: Library) ->
     library.grow(Step({"README": "about"}))
     assert imported(library, "files") == {}
     assert imported(library, "runs") == {}
+
+
+def test_what_a_person_decided_about_a_number_survives_an_import_of_another_one(library: Library) -> None:
+    library.grow(*daily(range(10)))
+    imported(library, "files")
+    decided, undone = points(library)[-2:]
+    with library.world.database.transaction() as session:
+        MetricRepository(session).set_standing([decided.id], "excluded")
+        decisions = MetricDecisionRepository(session)
+        for point in (decided, undone):
+            values = {"tool": "spike", "kind": "reject", "actor": "olga", "why": "wrong", "decided_at": utc_now()}
+            made = decisions.add(MetricDecision(points=[point.id], **values))
+        decisions.undo(made.id, "olga", "right after all", utc_now())
+    library.grow(Step({named(8): "77\n", named(9): "78\n"}))
+    assert imported(library, "files") == {"control": (0, 1)}
+    kept, changed = points(library)[-2:]
+    assert (kept.id, kept.value, kept.standing) == (decided.id, value(8), "excluded")
+    assert changed.value == 78.0
+
+
+def test_a_commit_of_a_run_that_is_not_over_waits_for_its_record(library: Library) -> None:
+    """Else it would be there twice, as a commit and as a run."""
+    library.grow(Step({"metrics.json": '{"stars": 5}'}, at=int(DAY.timestamp())))
+    began = DAY + timedelta(days=1, microseconds=7)
+    run = library.world.add(clone="data")
+    library.record(run, status=RunStatus.RUNNING, submitted_at=began)
+    theirs = Step({"metrics.json": '{"stars": 6}', "control-1.csv": "1\n"}, at=int(began.timestamp()))
+    commit = library.grow(theirs)
+    assert imported(library, "history")["stars"] == (1, 0)
+    assert [point.value for point in points(library, "stars")] == [5.0]
+    library.record(run, status=RunStatus.SUCCEEDED, ended_at=began + timedelta(hours=1), output_commit=commit)
+    assert imported(library, "history")["stars"] == (1, 0)
+    assert [(point.value, point.label) for point in points(library, "stars")][1:] == [(6.0, f"run-{run}")]
+
+
+def test_of_too_many_metrics_the_known_and_the_newest_are_taken_and_the_others_told(library: Library) -> None:
+    old = [Step({"metrics.json": json.dumps({f"m{part}-{n}": n for n in range(50)})}) for part in range(4)]
+    library.grow(*old, Step({"metrics.json": '{"newest": 1}'}))
+    body = {"tool": "spike", "clone": "data", "source": "history", "metrics": {}}
+    answer = import_metrics(library.context, body)
+    taken = {count["metric"] for count in answer["metrics"]}
+    assert (len(taken), answer["left_out_metrics"], answer["waiting_metrics"]) == (200, 4, 0)
+    assert {"newest", "rows", "files", "bytes", "m3-1"} <= taken
+    library.grow(Step({"metrics.json": '{"newest": 2, "later": 1}'}))
+    again = import_metrics(library.context, body)
+    assert {count["metric"] for count in again["metrics"]} == taken
+    assert (sum(count["added"] for count in again["metrics"]), again["left_out_metrics"]) == (4, 5)
+
+
+def test_an_import_whose_time_is_over_stores_what_it_has_and_is_gone_on_with(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    library.grow(*daily(range(3)))
+    body = {"tool": "spike", "clone": "data", "source": "history", "metrics": {}}
+    with pytest.raises(BackendFailed, match="in time"):
+        in_history(library.context, "spike", "data", end=0.0)
+    found = in_history(library.context, "spike", "data", end=math.inf)
+    readers = {"history": lambda *_: found}
+    monkeypatch.setattr(metric_imports, "_READERS", readers)
+    monkeypatch.setattr(metric_imports, "_SECONDS", -1.0)
+    waiting = [import_metrics(library.context, body)["waiting_metrics"] for _ in range(5)]
+    assert waiting == [3, 2, 1, 0, 0]
+    assert {metric: len(points(library, metric)) for metric in found} == dict.fromkeys(found, 3)
+
+
+def test_the_permitted_false_alarms_are_shared_among_what_the_newest_commit_reports(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not among every metric that there ever was."""
+    steps = [Step({"metrics.json": json.dumps({f"old-{n}": n for n in range(20)}), named(0): "1\n"})]
+    library.grow(*steps, Step({"metrics.json": '{"new": 1}', named(1): "2\n"}))
+    given: dict[str, float] = {}
+
+    def watched(name: SeriesName, stored: Any, new: Any, choice: Any, share: float) -> Any:
+        given[name.metric] = share
+        return judge_reported(name, stored, new, choice, share)
+
+    monkeypatch.setattr(metric_imports, "judge_reported", watched)
+    imported(library, "history")
+    expected = shares(bare_entry("spike"), ["control", "new", "rows", "files", "bytes"])
+    assert {metric: given[metric] for metric in expected} == expected
+
+
+def test_what_is_no_name_of_a_tool_is_refused(service: MetricImportService) -> None:
+    with pytest.raises(Invalid, match="is not a name"):
+        service.request("../x" * 100, "files", "data")
+
+
+def test_calls_of_one_request_get_one_answer_and_another_one_its_own(
+    library: Library, service: MetricImportService
+) -> None:
+    library.grow(*daily(range(4)))
+    added = [service.request("spike", "files", "data", request)["metrics"][0]["added"] for request in ("a", "a", "b")]
+    assert added == [4, 4, 0]
+
+
+def test_a_label_of_any_length_is_imported(library: Library) -> None:
+    name = "control-" + "".join(f"é{number}" for number in range(1000)) + ".csv"
+    library.grow(Step({name: "5\n"}), Step({name: None, named(1): "6\n"}))
+    assert imported(library, "history")["control"] == (2, 0)
+    assert imported(library, "history")["control"] == (0, 0)

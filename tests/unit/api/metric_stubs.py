@@ -63,8 +63,8 @@ class Backtests(Recorder):
 class MetricImports(Recorder):
     """An import that found something."""
 
-    def request(self, tool: str, source: str, clone: str | None = None) -> dict[str, Any]:
-        self.note("request", tool, source, clone)
+    def request(self, tool: str, source: str, clone: str | None = None, request: str | None = None) -> dict[str, Any]:
+        self.note("request", tool, source, clone, request)
         count = {"metric": "control", "found": 3, "added": 2, "changed": 1, "left_out": 0}
         where = {"tool": tool, "clone": clone or "helm", "source": source}
         return {**where, "metrics": [count], "not_judged": ["rows"], "is_complete": True}

@@ -69,11 +69,11 @@ def test_a_page_with_what_is_no_value_is_refused(owner: FlaskClient, query: str)
 
 
 def test_an_import_names_its_source_and_says_what_it_found(owner: FlaskClient, services: SimpleNamespace) -> None:
-    answer = owner.post(f"{METRICS}/import", json={"source": "history"})
+    answer = owner.post(f"{METRICS}/import", json={"source": "history", "request": "a1"})
     assert answer.status_code == 200
     assert answer.get_json()["metrics"] == [{"metric": "control", "found": 3, "added": 2, "changed": 1, "leftOut": 0}]
     assert answer.get_json()["notJudged"] == ["rows"]
-    assert services.metric_imports.calls == [("request", ("spike", "history", None), {})]
+    assert services.metric_imports.calls == [("request", ("spike", "history", None, "a1"), {})]
 
 
 @pytest.mark.parametrize(

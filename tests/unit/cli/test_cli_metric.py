@@ -88,11 +88,18 @@ def test_an_import_is_asked_for_until_it_is_done(
     maoctl: Run, server: StubServer, option: list[str], source: str
 ) -> None:
     count = {"metric": "control", "found": 300, "added": 299, "changed": 1, "leftOut": 0}
-    done = {"metrics": [count], "notJudged": ["rows"], "isComplete": False}
+    done = {"metrics": [count], "notJudged": ["rows"], "isComplete": False, "leftOutMetrics": 7, "waitingMetrics": 3}
     working = Reply(202, {"code": 202, "message": "The agent is at work on the answer."})
     server.on("POST", f"{METRICS}/import", working, working, Reply(values=done))
     result = maoctl("metric", "import", "spike", *option)
     assert "299" in result.out
     assert "wants them not judged: rows." in result.err
     assert "import again later" in result.err
-    assert server.bodies("POST") == [{"source": source}] * 3
+    assert "7 metric(s) were left out" in result.err
+    assert "3 metric(s) were not reached in time; import again" in result.err
+    first, *others = server.bodies("POST")
+    assert first["source"] == source
+    assert others == [first] * 2, "all ask for the same import"
+    server.on("POST", f"{METRICS}/import", Reply(values=done))
+    maoctl("metric", "import", "spike", *option)
+    assert server.bodies("POST")[-1]["request"] != first["request"], "and another call for one of its own"
