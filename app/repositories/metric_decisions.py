@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import ARRAY, BigInteger, ColumnElement, Select, cast, select, update
+from sqlalchemy import ARRAY, BigInteger, ColumnElement, Select, cast, func, select, update
 from sqlalchemy.orm import Session
 
 from app.errors import NotFound
@@ -80,8 +80,14 @@ class MetricDecisionRepository:
 
     def newest_run(self, tool: str, metric: str | None) -> int | None:
         """Give the newest run that a tool (or one metric of it) has a current point of, or None."""
-        wanted = [MetricPoint.tool == tool, MetricPoint.is_current, MetricPoint.run_id.is_not(None), *_of(metric)]
-        return self._session.scalar(select(MetricPoint.run_id).where(*wanted).order_by(MetricPoint.id.desc()).limit(1))
+        wanted = [MetricPoint.tool == tool, MetricPoint.is_current, *_of(metric)]
+        # Not that of the newest row: an import may have brought points of older runs after it.
+        return self._session.scalar(select(func.max(MetricPoint.run_id)).where(*wanted))
+
+    def labelled(self, tool: str, metric: str, labels: Collection[str]) -> Sequence[MetricPoint]:
+        """Give the current points of a tool's metric that have one of these labels, in any clone."""
+        wanted = [MetricPoint.tool == tool, MetricPoint.is_current, *_of(metric), MetricPoint.label.in_(labels)]
+        return list(self._session.scalars(_in_order().where(*wanted)))
 
     def of_runs(self, tool: str, metric: str | None, first: int, last: int | None, limit: int) -> Sequence[MetricPoint]:
         """Give the current points of a tool's runs from one number to another (or of all that follow)."""

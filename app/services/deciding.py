@@ -19,30 +19,43 @@ from app.spike import Standing
 MOST_POINTS = 1000
 """How many points one decision is about at most, and how far back a stretch is followed in a series."""
 PROMOTED = "promoted"
+DISCARDED = "discarded"
 
 
 def accept_run(session: Session, run: Run, actor: str, at: datetime) -> None:
     """Find right what a run reported, because its files were made data; in the caller's transaction."""
+    _decide_run(session, run, MetricDecision(kind=DecisionKind.ACCEPT.value, actor=actor, why=PROMOTED, decided_at=at))
+
+
+def reject_run(session: Session, run: Run, actor: str, at: datetime) -> None:
+    """Find wrong what a run reported, because its files were thrown away; in the caller's transaction."""
+    _decide_run(session, run, MetricDecision(kind=DecisionKind.REJECT.value, actor=actor, why=DISCARDED, decided_at=at))
+
+
+def _decide_run(session: Session, run: Run, decision: MetricDecision) -> None:
     IncidentRepository(session).hold(run.tool)
-    decisions = MetricDecisionRepository(session)
-    points = decisions.of_runs(run.tool, None, run.id, run.id, MOST_POINTS)
+    points = MetricDecisionRepository(session).of_runs(run.tool, None, run.id, run.id, MOST_POINTS)
     if points:
-        decision = MetricDecision(
-            tool=run.tool, kind=DecisionKind.ACCEPT.value, actor=actor, why=PROMOTED, decided_at=at
-        )
-        store_decision(session, decision, points)
-        close_accepted(session, decision, {point.run_id for point in points}, is_newest=False)
+        decision.tool = run.tool
+        store_decision(session, decision, points, standings_by(decision, points))
+        if decision.kind == DecisionKind.ACCEPT:
+            close_accepted(session, decision, {point.run_id for point in points}, is_newest=False)
 
 
-def store_decision(session: Session, decision: MetricDecision, points: Sequence[MetricPoint]) -> bool:
-    """Store a decision about points and let them stand as it says; tell whether that changed any."""
+def standings_by(decision: MetricDecision, points: Sequence[MetricPoint]) -> dict[int, Standing]:
+    """Give the standings that change by a decision about points."""
     decide = standings.accepted if decision.kind == DecisionKind.ACCEPT else standings.rejected
-    new = decide(points)
+    return decide(points)
+
+
+def store_decision(
+    session: Session, decision: MetricDecision, points: Sequence[MetricPoint], new: Mapping[int, Standing]
+) -> None:
+    """Store a decision about points and let those stand as it says whose standing is ``new``."""
     decision.points = [point.id for point in points]
     decision.standings = standings.changes_of(points, new)
     MetricDecisionRepository(session).add(decision)
     let_stand(session, new)
-    return bool(new)
 
 
 def let_stand(session: Session, new: Mapping[int, Standing]) -> None:

@@ -7,13 +7,13 @@ of two decisions at once, or of one and a run's end, each sees what the other ha
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from app.clock import utc_now
-from app.errors import Invalid, WrongState, nearest
+from app.errors import Invalid, WrongState
 from app.models.metric import DecisionKind, MetricDecision, MetricPoint
 from app.models.token import Identity
 from app.repositories.database import Database, Session
@@ -21,10 +21,11 @@ from app.repositories.incidents import IncidentRepository
 from app.repositories.metric_decisions import MetricDecisionRepository
 from app.repositories.registry import Registry
 from app.services import standings
-from app.services.deciding import MOST_POINTS, close_accepted, let_stand, store_decision
+from app.services.decided_points import chosen_points
+from app.services.deciding import MOST_POINTS, close_accepted, let_stand, standings_by, store_decision
 
 LONGEST_MUTE = timedelta(days=366)
-_NOT_OF_MUTES = {"metric": "metric", "run_id": "runId", "since": "since"}
+_NOT_OF_MUTES = {"metric": "metric", "run_id": "runId", "since": "since", "points": "points"}
 """What a mute cannot have, and what that is called outside."""
 
 
@@ -39,7 +40,7 @@ class DecidedPoint:
 
 @dataclass(frozen=True)
 class DecisionView:
-    """A decision with the points that it is about."""
+    """A decision with the points that stand otherwise by it."""
 
     decision: MetricDecision
     points: list[DecidedPoint]
@@ -65,7 +66,8 @@ class MetricDecisionService:
     def decide(self, identity: Identity, tool: str, values: Mapping[str, Any]) -> DecisionView:
         """Store a decision and do what it says, both or neither.
 
-        ``values`` has ``kind`` and ``why`` and, as far as they are given, ``metric``, ``run_id``, ``since``, ``until``.
+        ``values`` has ``kind`` and ``why`` and, as far as they are given, ``metric``, ``run_id``, ``since``, ``points``
+        (their labels) and ``until``.
 
         Raises:
             NotFound: as for ``list_of``.
@@ -89,7 +91,7 @@ class MetricDecisionService:
             if values["kind"] == DecisionKind.MUTE:
                 MetricDecisionRepository(session).add(decision)
             else:
-                _decide_points(session, decision, _chosen(session, tool, values), values)
+                _decide_points(session, decision, chosen_points(session, tool, values), values)
             return _views(session, [decision])[0]
 
     def undo(self, identity: Identity, tool: str, decision_id: int, why: str) -> DecisionView:
@@ -110,7 +112,8 @@ class MetricDecisionService:
                 raise WrongState(f"Decision {decision_id} was undone already, by {decision.undone_by}.")
             let_stand(session, restored)
             session.expire_all()
-            return _views(session, [decision])[0]
+            moved = {str(number) for number, now in restored.items() if now != decision.standings[str(number)][1]}
+            return _views(session, [decision], moved)[0]
 
     def _check_known(self, tool: str) -> None:
         with self._database.transaction() as session:
@@ -132,35 +135,14 @@ def _check(values: Mapping[str, Any], now: datetime) -> None:
     if is_mute:
         given = [field for name, field in _NOT_OF_MUTES.items() if values.get(name) is not None]
         broken |= {field: ["A mute is for the whole tool."] for field in given}
-    elif values.get("run_id") is not None and values.get("since") is not None:
-        broken["since"] = ["Give 'runId' or 'since'."]
+    elif len([name for name in ("run_id", "since", "points") if values.get(name)]) > 1:
+        broken["since"] = ["Give 'runId', 'since' or 'points'."]
+    elif values.get("points") and values.get("metric") is None:
+        broken["metric"] = ["Say of which metric the points are."]
     if not str(values["why"]).strip():
         broken["why"] = ["Say why, for those who read it later."]
     if broken:
         raise Invalid("The decision breaks a rule.", fields=broken)
-
-
-def _chosen(session: Session, tool: str, values: Mapping[str, Any]) -> Sequence[MetricPoint]:
-    """Give the points that a decision is about, series by series and in order."""
-    decisions = MetricDecisionRepository(session)
-    metric, first, last = values.get("metric"), values.get("since"), values.get("run_id")
-    if metric is not None and metric not in (known := decisions.metrics(tool)):
-        hint = nearest(metric, known) or ""
-        raise Invalid(
-            f"The tool '{tool}' has no metric '{metric[:80]}'.", fields={"metric": [f"No such metric. {hint}".strip()]}
-        )
-    if first is None and last is None:
-        if values["kind"] == DecisionKind.ACCEPT:
-            series = decisions.newest_of_series(tool, metric, MOST_POINTS)
-            return [point for points in series.values() for point in standings.trailing_flagged(points)]
-        first = last = decisions.newest_run(tool, metric)
-        if last is None:
-            raise WrongState(f"No run has reported a number of '{tool}' yet.")
-    points = decisions.of_runs(tool, metric, first or last or 0, last, MOST_POINTS + 1)
-    if not points:
-        name = "runId" if last is not None else "since"
-        raise Invalid(f"There are no points of '{tool}' there.", fields={name: ["No run there has reported a number."]})
-    return points
 
 
 def _decide_points(
@@ -171,28 +153,39 @@ def _decide_points(
             f"That is about more than {MOST_POINTS} points.",
             fields={"since": [f"Must leave at most {MOST_POINTS} points; one metric has fewer."]},
         )
-    is_newest = values.get("run_id") is None and values.get("since") is None
-    has_changed = store_decision(session, decision, points)
+    is_newest = not any(values.get(name) for name in ("run_id", "since", "points"))
+    new = standings_by(decision, points)
+    # Before the decision is stored, so that one which is refused takes no number.
     is_closed = decision.kind == DecisionKind.ACCEPT and close_accepted(
-        session, decision, {point.run_id for point in points}, is_newest=is_newest
+        session, decision, {point.run_id for point in points} - {None}, is_newest=is_newest
     )
-    if not has_changed and not is_closed:
+    if not new and not is_closed:
         verb = "flagged" if decision.kind == DecisionKind.ACCEPT else "counted"
         raise WrongState(
             f"Nothing would change: none of those points of '{decision.tool}' is {verb}.",
             hint=f"Look at the points with: maoctl metric get {decision.tool}",
         )
+    store_decision(session, decision, points, new)
 
 
-def _views(session: Session, found: Sequence[MetricDecision]) -> list[DecisionView]:
-    ids = {number for decision in found for number in decision.points}
+def _views(session: Session, found: Sequence[MetricDecision], moved: Collection[str] = ()) -> list[DecisionView]:
+    """Give decisions with the points that stand otherwise by them, or whose number is among those that ``moved``."""
+    shown = {
+        decision.id: [
+            number
+            for number in decision.points
+            if len(set(decision.standings[str(number)])) > 1 or str(number) in moved
+        ]
+        for decision in found
+    }
+    ids = {number for numbers in shown.values() for number in numbers}
     points = {point.id: point for point in MetricDecisionRepository(session).points(ids)} if ids else {}
     return [
         DecisionView(
             decision,
             [
                 DecidedPoint(points[number], *decision.standings[str(number)])
-                for number in decision.points
+                for number in shown[decision.id]
                 if number in points
             ],
         )

@@ -13,7 +13,7 @@ from app.repositories.agents import AgentRepository
 from app.repositories.clones import CloneRepository
 from app.repositories.publishing import PublishRepository
 from app.services.agent_context import AgentContext
-from app.services.deciding import accept_run
+from app.services.deciding import accept_run, reject_run
 from app.services.publishing import policy_of, trailers_of
 from app.services.requests import run_date
 
@@ -77,7 +77,8 @@ def _discard(context: AgentContext, run: Run, clone: str) -> None:
 def _settle(context: AgentContext, run: Run, new: QuarantineState, head: str | None = None, **columns: Any) -> None:
     """Note what became of a decision and, where it moved the branch, the clone's ``head``: both or neither.
 
-    What was made data is right, so the numbers that its run reported are accepted with it.
+    What was made data is right, so the numbers that its run reported are accepted with it, and rejected with files that
+    were thrown away.
     """
     with context.database.transaction() as session:
         AgentRepository(session).hold_term(context.node, context.epoch)
@@ -87,3 +88,5 @@ def _settle(context: AgentContext, run: Run, new: QuarantineState, head: str | N
         elif head is not None:
             CloneRepository(session).set_head(run.clone or "", head)
             accept_run(session, run, run.quarantine_decided_by or context.actor, utc_now())
+        elif new is QuarantineState.DISCARDED:
+            reject_run(session, run, run.quarantine_decided_by or context.actor, utc_now())

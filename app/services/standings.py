@@ -20,6 +20,20 @@ def trailing_flagged(points: Sequence[MetricPoint]) -> list[MetricPoint]:
     return found[::-1]
 
 
+def taken_over(points: Sequence[MetricPoint]) -> list[MetricPoint]:
+    """Give the points before the newest of a series that were flagged, and that its verdict made a new level of."""
+    found: list[MetricPoint] = []
+    for point in reversed(points[:-1]):
+        if point.standing == Standing.EXCLUDED:
+            continue
+        if point.judged != Standing.FLAGGED or point.standing == Standing.FLAGGED:
+            break
+        found.append(point)
+        if point.standing == Standing.LEVEL:
+            return found[::-1]
+    return []
+
+
 def accepted(points: Iterable[MetricPoint]) -> dict[int, Standing]:
     """Give the standings that change when points are right, which come series by series and in order.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from typing import Any
 
 import click
 
@@ -23,8 +24,9 @@ COLUMNS = {
     "decidedAt": "WHEN",
     "until": "UNTIL",
     "points": "POINTS",
-    "undoneBy": "UNDONE BY",
     "why": "WHY",
+    "undoneBy": "UNDONE BY",
+    "undoneWhy": "UNDONE BECAUSE",
 }
 POINT_COLUMNS = {
     "clone": "CLONE",
@@ -43,6 +45,9 @@ def _which_points(function: Function) -> Function:
         click.option("--metric", help="Only points of this metric."),
         click.option("--run", "run_id", type=click.IntRange(min=1), help="The points of this run."),
         click.option("--since", type=click.IntRange(min=1), help="The points of this run and of all later ones."),
+        click.option(
+            "--point", "labels", multiple=True, metavar="LABEL", help="A point of --metric; may be given 100 times."
+        ),
         _why_option,
     ]
     for option in reversed(options):
@@ -58,25 +63,29 @@ def _which_points(function: Function) -> Function:
 )
 @name_argument
 @_which_points
-def accept(session: Session, name: str, metric: str | None, run_id: int | None, since: int | None, why: str) -> None:
+def accept(session: Session, name: str, why: str, **points: Any) -> None:
     """Say that numbers which were flagged are right: from now on they count, as a new level.
 
     Alone, it is about the flagged points at the end of each series of the tool. The incident that they opened is over.
     """
-    _decide(session, name, "accept", why, metric=metric, run_id=run_id, since=since)
+    _decide(session, name, "accept", why, **points)
 
 
 @verb(
-    tool, "reject", "tool reject spike --why 'the source was down'", "tool reject spike --since 12 --why 'bad parser'"
+    tool,
+    "reject",
+    "tool reject spike --why 'the source was down'",
+    "tool reject spike --since 12 --why 'bad parser'",
+    "tool reject spike --metric control --point control-2026-03-02.csv --why 'half a file'",
 )
 @name_argument
 @_which_points
-def reject(session: Session, name: str, metric: str | None, run_id: int | None, since: int | None, why: str) -> None:
+def reject(session: Session, name: str, why: str, **points: Any) -> None:
     """Say that numbers are wrong: from now on nothing is judged by them.
 
-    Alone, it is about what the newest run has reported.
+    Alone, it is about what the newest run has reported, and the level that this has just begun.
     """
-    _decide(session, name, "reject", why, metric=metric, run_id=run_id, since=since)
+    _decide(session, name, "reject", why, **points)
 
 
 @verb(tool, "mute", "tool mute spike --until 7d --why 'the source moves'")
@@ -116,11 +125,21 @@ def undo(session: Session, name: str, decision_id: int, why: str) -> None:
 
 
 def _decide(
-    session: Session, name: str, kind: str, why: str, *, metric: str | None, run_id: int | None, since: int | None
+    session: Session,
+    name: str,
+    kind: str,
+    why: str,
+    *,
+    metric: str | None,
+    run_id: int | None,
+    since: int | None,
+    labels: tuple[str, ...],
 ) -> None:
-    if run_id is not None and since is not None:
-        raise WrongUse("--run and --since exclude each other.")
-    points = given({"metric": metric, "runId": run_id, "since": since})
+    if sum(map(bool, (run_id, since, labels))) > 1:
+        raise WrongUse("--run, --since and --point exclude each other.")
+    if labels and metric is None:
+        raise WrongUse("--point needs --metric: labels are of one metric.")
+    points = given({"metric": metric, "runId": run_id, "since": since, "points": list(labels) or None})
     done = session.server.decide(name, {"kind": kind, "why": why, **points})
     _show(session, done, f"Decision {done.get('id')} about '{name}'{_moves(done, 'before', 'after')}.")
 

@@ -12,6 +12,7 @@ from app.models.metric import DecisionKind, IncidentEnd, IncidentKind
 from app.services.tool_rules import line
 
 LARGEST_NUMBER = 2**63 - 1
+MOST_LABELS = 100
 WHY_EXAMPLE = "The crawler covers a new region since March."
 
 
@@ -86,6 +87,12 @@ class NewDecision(CamelSchema):
         load_default=None,
         validate=validate.Range(1, LARGEST_NUMBER),
         metadata={"description": "The points of this run and of all later ones.", "example": None},
+    )
+    points = fields.List(
+        fields.String(validate=[validate.Length(min=1), obeys(line)], metadata=limits.LINE),
+        load_default=None,
+        validate=validate.Length(1, MOST_LABELS),
+        metadata={"description": "The points of `metric` with these labels, imported ones too.", "example": None},
     )
     until = Instant(load_default=None, metadata={"description": "For a mute: when it ends.", "example": None})
 

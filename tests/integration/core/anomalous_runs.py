@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -59,6 +60,13 @@ class History:
                 add = MetricRepository(session).add
                 add(SeriesName("data", "spike", metric), [self._point(run_id, metric, one, standing)])
             note_run(session, session.get_one(Run, run_id), verdict, self.now)
+
+    def imports(self, *labels: str) -> None:
+        """Store points of the control metric that no run of this node has reported."""
+        points = [self._point(number, "control", OK, None) for number in range(len(labels))]
+        found = [replace(point, label=label, run_id=None) for point, label in zip(points, labels, strict=True)]
+        with self.database.transaction() as session:
+            MetricRepository(session).add(SeriesName("data", "spike", "control"), found)
 
     def _point(self, run_id: int, metric: str, verdict: dict[str, Any], standing: str | None) -> NewPoint:
         given = standing or ("flagged" if verdict["status"] in ("drop", "spike") else "counted")

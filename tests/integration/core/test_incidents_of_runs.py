@@ -79,3 +79,23 @@ def test_a_promotion_accepts_the_points_of_its_run_once(
     assert (decision.kind, decision.why, decision.actor) == ("accept", "promoted", "olga")
     assert standings(site, run)["control"] == "level"
     assert incidents(site) == [(run.id, None, "accepted")]
+
+
+@pytest.mark.parametrize("is_after", [False, True])
+def test_discarding_the_files_of_a_run_rejects_its_points_once(
+    site: Site, owner: Identity, monkeypatch: pytest.MonkeyPatch, is_after: bool
+) -> None:
+    site.run()
+    run = spike(site)
+    QuarantineService(site.world.database).discard(owner, run.id)
+    kill_at(monkeypatch, quarantine_work, "reject_run", is_after=is_after)
+    with pytest.raises(Killed):
+        work_on_decisions(site.context)
+    assert standings(site, run)["control"] == "flagged"
+    work_on_decisions(site.context)
+    work_on_decisions(site.context)
+    with site.world.database.transaction() as session:
+        [decision] = session.scalars(select(MetricDecision))
+    assert (decision.kind, decision.why, decision.actor) == ("reject", "discarded", "olga")
+    assert set(standings(site, run).values()) == {"excluded"}
+    assert incidents(site) == [(run.id, None, None)]

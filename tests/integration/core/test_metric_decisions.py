@@ -101,6 +101,66 @@ def test_rejecting_since_a_run_takes_out_all_that_follow(history: History, olga:
     assert history.standings() == ["counted"] * 3
 
 
+def test_rejecting_takes_out_the_level_that_the_newest_run_has_just_begun(history: History, olga: Person) -> None:
+    history.run(worst(OK))
+    first, second = history.run(worst(DROP)), history.run(worst(DROP))
+    stand(history, first, "level")
+    stand(history, second, "counted")
+    history.run(worst(OK | {"current": 415.0}))
+    undo = olga.decides("reject")
+    assert history.standings() == ["counted", "excluded", "excluded", "excluded"]
+    olga.undoes(undo)
+    olga.decides("accept", run_id=history.run(worst(DROP)))
+    history.run(worst(OK))
+    olga.decides("reject")
+    assert history.standings() == ["counted", "level", "counted", "counted", "level", "excluded"]
+
+
+def test_rejecting_is_about_the_newest_run_whatever_was_imported_since(history: History, olga: Person) -> None:
+    old = history.run(None)
+    new = history.run(worst(OK))
+    history.note(old, worst(OK))
+    assert [point.point.run_id for point in olga.decides("reject").points] == [new]
+
+
+def test_points_are_decided_about_by_their_labels_imported_ones_too(history: History, olga: Person) -> None:
+    labels = [f"control-2026-03-0{day}.csv" for day in range(1, 4)]
+    history.imports(*labels)
+    with pytest.raises(WrongState, match="No run has reported") as raised:
+        olga.decides("reject")
+    assert "--point LABEL" in str(raised.value.hint)
+    view = olga.decides("reject", metric="control", points=labels[1:])
+    assert [point.point.label for point in view.points] == labels[1:]
+    assert history.standings() == ["counted", "excluded", "excluded"]
+    olga.decides("accept", metric="control", points=labels[2:])
+    assert history.standings() == ["counted", "excluded", "counted"]
+
+
+def test_only_points_that_stand_otherwise_are_shown(history: History, olga: Person) -> None:
+    first, second = history.run(worst(OK)), history.run(worst(DROP))
+    view = olga.decides("accept", since=first)
+    assert [point.point.run_id for point in view.points] == [second]
+    assert [len(view.points) for view in olga.service.list_of("spike")] == [1]
+    again = olga.decides("reject", run_id=first)
+    assert again.decision.id == view.decision.id + 1
+
+
+def test_a_refused_decision_takes_no_number(history: History, olga: Person) -> None:
+    run_id = history.run(worst(OK))
+    first = olga.decides("reject")
+    for _ in range(3):
+        with pytest.raises(WrongState):
+            olga.decides("reject", run_id=run_id)
+    assert olga.decides("accept", run_id=run_id).decision.id == first.decision.id + 1
+
+
+def stand(history: History, run_id: int, standing: str) -> None:
+    """Let the points of a run stand so, as a verdict that makes a new level of them does."""
+    with history.database.transaction() as session:
+        for point in MetricDecisionRepository(session).of_runs("spike", None, run_id, run_id, 10):
+            point.standing = standing
+
+
 def test_undoing_leaves_what_the_other_decisions_say_in_their_order(history: History, olga: Person) -> None:
     run_id = history.run(worst(DROP))
     first = olga.decides("accept", run_id=run_id)
@@ -216,6 +276,10 @@ def test_promoting_a_run_accepts_its_points(history: History, olga: Person) -> N
         ({"kind": "mute", "until": 1, "run_id": 1}, "runId"),
         ({"kind": "accept", "until": 1}, "until"),
         ({"kind": "accept", "run_id": 1, "since": 1}, "since"),
+        ({"kind": "accept", "run_id": 1, "metric": "control", "points": ["x"]}, "since"),
+        ({"kind": "accept", "points": ["x"]}, "metric"),
+        ({"kind": "accept", "metric": "control", "points": ["x"]}, "points"),
+        ({"kind": "mute", "until": 1, "points": ["x"]}, "points"),
         ({"kind": "accept", "metric": "contro"}, "metric"),
         ({"kind": "reject", "run_id": 999}, "runId"),
         ({"kind": "reject", "since": 999}, "since"),

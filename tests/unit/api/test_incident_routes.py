@@ -70,6 +70,7 @@ def test_a_decision_shows_which_points_stood_how(owner: FlaskClient, services: S
         "why": "a new region",
         "run_id": None,
         "until": None,
+        "points": None,
     }
 
 
@@ -92,6 +93,11 @@ def test_the_end_of_a_mute_is_understood_in_its_zone(owner: FlaskClient, service
         ("runId", 0),
         ("runId", -1),
         ("since", "7"),
+        ("points", []),
+        ("points", "x"),
+        ("points", ["x"] * 101),
+        ("points", [""]),
+        ("points", ["x" * 2049]),
         ("since", 1.5),
         ("until", "2030-01-01T00:00:00"),
         ("until", "tomorrow"),

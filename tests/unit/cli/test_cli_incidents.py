@@ -60,6 +60,12 @@ def test_reject_names_a_run(maoctl: Run, server: StubServer) -> None:
     assert server.bodies("POST") == [{"kind": "reject", "why": "x", "runId": 7}]
 
 
+def test_points_are_named_by_their_labels(maoctl: Run, server: StubServer) -> None:
+    server.on("POST", DECISIONS, Reply(201, {**DECISION, "kind": "reject"}))
+    maoctl("tool", "reject", "spike", "--metric", "control", "--point", "a.csv", "--point", "b.csv", "--why", "x")
+    assert server.bodies("POST") == [{"kind": "reject", "why": "x", "metric": "control", "points": ["a.csv", "b.csv"]}]
+
+
 def test_mute_takes_an_instant_or_a_length(maoctl: Run, server: StubServer) -> None:
     server.on("POST", DECISIONS, Reply(201, {"id": 4, "until": "2030-01-01T00:00:00+00:00", "points": []}))
     result = maoctl("tool", "mute", "spike", "--until", "2030-01-01T01:00+01:00", "--why", "x")
@@ -74,6 +80,8 @@ def test_mute_takes_an_instant_or_a_length(maoctl: Run, server: StubServer) -> N
         ["accept", "spike"],
         ["accept", "spike", "--why", "x", "--run", "1", "--since", "1"],
         ["reject", "spike", "--why", "x", "--run", "0"],
+        ["reject", "spike", "--why", "x", "--point", "control-1.csv"],
+        ["reject", "spike", "--why", "x", "--metric", "control", "--point", "control-1.csv", "--run", "1"],
         ["mute", "spike", "--why", "x"],
         ["mute", "spike", "--why", "x", "--until", "soon"],
         ["undo", "spike", "three", "--why", "x"],
@@ -86,6 +94,9 @@ def test_a_decision_that_lacks_something_is_wrong_use(maoctl: Run, server: StubS
 def test_decisions_are_listed_with_how_many_points_each_is_about(maoctl: Run, server: StubServer) -> None:
     server.on("GET", DECISIONS, Reply(values=a_page(DECISION)))
     assert maoctl("tool", "decisions", "spike").out.splitlines()[-1].split() == ["3", "accept", "2", "right"]
+    server.on("GET", DECISIONS, Reply(values=a_page({**DECISION, "undoneBy": "root", "undoneWhy": "mistaken"})))
+    assert maoctl("tool", "decisions", "spike").out.splitlines()[-1].split()[-2:] == ["root", "mistaken"]
+    server.on("GET", DECISIONS, Reply(values=a_page(DECISION)))
     assert maoctl("tool", "decisions", "spike", "-o", "json").json == [DECISION]
 
 
