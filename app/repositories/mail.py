@@ -9,13 +9,14 @@ import smtplib
 import socket
 import ssl
 from email.message import EmailMessage
-from typing import Any
+from typing import Any, BinaryIO
 
 from app.notification_settings import NotificationSettings
 from app.repositories.addresses import NotFoundByName, addresses_of
 from app.repositories.outgoing_sockets import ATTEMPT_SECONDS, Attempt, SendingFailed
 
 _LOOKUP_SECONDS = 5.0
+_REPLY_BYTES = 64 * 1024
 
 
 class Mailer:
@@ -97,6 +98,36 @@ class _Plain(smtplib.SMTP):
     def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
         addresses = addresses_of(host, port, min(_LOOKUP_SECONDS, self._attempt.left_seconds))
         return self._attempt.connect(addresses, port)
+
+    def getreply(self) -> tuple[int, bytes]:
+        """Give a reply of the server. The library would keep as many lines as the server cares to send.
+
+        Raises:
+            SMTPServerDisconnected: the reply is too long.
+        """
+        if self.file is None and self.sock is not None:
+            self.file = _Short(self.sock.makefile("rb"))
+        if isinstance(self.file, _Short):
+            self.file.left_bytes = _REPLY_BYTES
+        return super().getreply()
+
+
+class _Short:
+    """What is read from a server, but no more than ``left_bytes``; then it is as if the server had gone."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self.left_bytes = _REPLY_BYTES
+
+    def readline(self, limit: int) -> bytes:
+        """Give the next line, or nothing when there has been enough."""
+        line = self._stream.readline(min(limit, self.left_bytes))
+        self.left_bytes -= len(line)
+        return line
+
+    def close(self) -> None:
+        """Read no more."""
+        self._stream.close()
 
 
 class _Secured(smtplib.SMTP_SSL, _Plain):

@@ -83,5 +83,5 @@ def _lines(notification: Notification, node: str) -> list[str]:
 
 
 def _one_line(text: str) -> str:
-    """Give a text without what could begin another line, or another header."""
-    return _CONTROL.sub(" ", text.encode("utf-8", "replace").decode()).strip()
+    """Give a text without what could begin another line, or another header, or words that a header encodes."""
+    return _CONTROL.sub(" ", text.encode("utf-8", "replace").decode()).replace("=?", "= ?").strip()

@@ -120,6 +120,15 @@ def test_no_words_of_a_tool_make_a_header_or_a_line_of_their_own(end: str) -> No
     assert not [line for line in lines if line.startswith(("Bcc", "."))]
 
 
+def test_words_that_look_encoded_stay_as_they_are() -> None:
+    hostile = "=?utf-8?q?=0D=0ABcc:_sven?= =?utf-8?b?aGlkZGVu?="
+    message = email_of(a_notification(tool=hostile), "n", "mao@example.org", "olga@example.org")
+    read = email.message_from_bytes(message.as_bytes(), policy=email.policy.default)
+    assert "Bcc: sven" not in read["Subject"]
+    assert "hidden" not in read["Subject"]
+    assert "?utf-8?b?aGlkZGVu?=" in read["Subject"]
+
+
 def test_half_a_character_is_no_error() -> None:
     message = email_of(a_notification(summary="a\ud800b"), "n", "mao@example.org", "olga@example.org")
     assert "a?b" in message.get_content()

@@ -180,3 +180,11 @@ def test_a_server_that_greets_drop_by_drop_is_cut_off(authority: Authority, tmp_
     assert failure(tmp_path, given, seconds=1.0) == f"The mail server {NAME} did not answer in time."
     assert dripping.is_cut.wait(10)
     dripping.close()
+
+
+def test_a_reply_without_an_end_takes_no_memory_and_is_given_up(authority: Authority, tmp_path: Path) -> None:
+    flood = Dripping(b"220-hello\r\n" * 1000)
+    given = settings_of(flood.port, authority, smtp_security="none")
+    assert failure(tmp_path, given).endswith("cannot be reached, or broke the connection off.")
+    assert flood.is_cut.wait(10)
+    flood.close()
