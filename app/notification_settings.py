@@ -124,20 +124,25 @@ class NotificationSettings:
     def _check_mail(self) -> None:
         if self.smtp_security not in _SECURITIES:
             cure = nearest(self.smtp_security, _SECURITIES) or f"Use one of {', '.join(_SECURITIES)}."
-            raise _refused(f"'{self.smtp_security}' is not a value for smtp_security", cure)
+            raise _refused(f"{shown(self.smtp_security)} is not a value for smtp_security", cure)
         named = {"smtp": self.smtp, "email_from": self.email_from, "email_to": self.email_to}
         missing = [key for key, value in named.items() if not value]
         if missing and len(missing) < len(named):
             raise _refused(f"e-mail needs {missing[0]} too", "Set smtp, email_from and email_to, or none of them.")
         for address in (*self.email_from.split(), *self.mailboxes):
             if not _MAILBOX.fullmatch(address):
-                raise _refused(f"'{address}' is not an address of e-mail", "Write it as name@host, without a name.")
+                raise _refused(
+                    f"{shown(address)} is not an address of e-mail", "Write it as name@host, without a name."
+                )
         if len(self.email_from.split()) > 1:
             raise _refused("email_from names several addresses", "Name one; only email_to takes several.")
         if self.smtp:
             _ = self.mail_server
         if bool(self.smtp_user) != bool(self.smtp_password):
             raise _refused("smtp_user and smtp_password belong together", "Set both, or none of them.")
+        if not f"{self.smtp_user}{self.smtp_password}".isascii():
+            cure = "Give the agent a login of its own at the mail server, of ASCII characters only."
+            raise _refused("the login in smtp_user and smtp_password has characters that are not ASCII", cure)
         if self.smtp_user and self.smtp_security == "none":
             raise _refused("the login would travel unencrypted", "Set smtp_security to starttls or tls.")
 
@@ -188,14 +193,19 @@ def _network(entry: str) -> IPv4Network | IPv6Network | None:
         return ip_network(entry)
     except ValueError as error:
         cure = "Write it as host:port, or as a network: 10.1.0.0/16, with zeros behind its length."
-        raise _refused(f"'{entry}' in webhook_allow is not a network", cure) from error
+        raise _refused(f"{shown(entry)} in webhook_allow is not a network", cure) from error
 
 
 def _place(key: str, entry: str) -> tuple[str, int]:
     parts = _split(f"//{entry}")
     if parts is None or not parts.hostname or parts.port is None or parts.netloc != entry or "@" in entry:
-        raise _refused(f"'{entry}' is not a value for {key}", "Write it as host:port, as in mail.example.org:587.")
+        raise _refused(f"{shown(entry)} is not a value for {key}", "Write it as host:port, as in mail.example.org:587.")
     return parts.hostname, parts.port
+
+
+def shown(entry: str) -> str:
+    """Give an entry for a message, unless it may be an address with a login or a secret path."""
+    return "an entry" if "@" in entry or "://" in entry else f"'{entry}'"
 
 
 def _check_certificates(place: str) -> None:

@@ -18,7 +18,7 @@ from typing import Any, get_type_hints
 from urllib.parse import quote
 
 from app.errors import Invalid, nearest
-from app.notification_settings import NotificationSettings
+from app.notification_settings import NotificationSettings, shown
 
 
 @dataclass(frozen=True)
@@ -331,4 +331,4 @@ def _converted(section: str, key: str, text: str, kind: type) -> Any:
             return kind(text)
         except ValueError:
             pass
-    raise Invalid(f"'{text}' is not a value for {section.upper()}.{key}: {kind.__name__} expected.")
+    raise Invalid(f"{shown(text)} is not a value for {section.upper()}.{key}: {kind.__name__} expected.")
