@@ -156,7 +156,7 @@ def build(settings: Settings) -> Services:
         tokens=TokenService(database),
         locks=LockService(LockRepository(kv)),
         notifications=NotificationService(registry, database),
-        incidents=IncidentService(database),
+        incidents=IncidentService(database, registry),
         decisions=MetricDecisionService(database, registry),
         figures=FigureService(database, settings.limits.concurrent_runs),
         health=HealthService(database.ping, kv.ping, lambda: _agent(database)),

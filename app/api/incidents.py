@@ -28,6 +28,7 @@ EXAMPLE = {"kind": "accept", "metric": "control", "why": "The crawler covers a n
 @requires(*READERS)
 @blueprint.arguments(IncidentQuery, location="query")
 @blueprint.response(200, IncidentPage)
+@blueprint.alt_response(404, "NOT_FOUND")
 def list_incidents(query: dict[str, Any]) -> Any:
     """List the incidents of this node's tools, newest first."""
     after, size = query.pop("cursor"), query.pop("limit")
@@ -64,7 +65,8 @@ def decide(values: dict[str, Any], name: str) -> Any:
     """Say that numbers of a tool are right or wrong, or that nobody is to be told of its incidents for a while.
 
     `accept` is about the flagged points at the end of each series, `reject` about those of the newest run, unless
-    `metric`, `runId` or `since` says otherwise. A tool that was removed can be decided about while it has points.
+    `metric`, `runId`, `since` or `points` says otherwise. A tool that was removed can be decided about while it has
+    points.
     """
     return services().decisions.decide(identity(), name, values)
 

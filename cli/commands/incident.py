@@ -14,6 +14,7 @@ COLUMNS = {
     "id": "ID",
     "tool": "TOOL",
     "kind": "KIND",
+    "state": "STATE",
     "status": "STATUS",
     "runs": "RUNS",
     "openedAt": "OPENED",
@@ -31,4 +32,8 @@ COLUMNS = {
 def get(session: Session, tool: str | None, kind: str | None, is_open: bool, limit: int) -> None:
     """List incidents, the newest first."""
     query = given({"tool": tool, "kind": kind, "open": "true" if is_open else None})
-    session.print_listing(session.server.list_incidents(limit, query), COLUMNS)
+    found = session.server.list_incidents(limit, query)
+    if session.is_for_people:
+        for item in found.items:
+            item["state"] = "closed" if item.get("closedAt") else "open"
+    session.print_listing(found, COLUMNS)

@@ -9,12 +9,14 @@ from typing import Any
 import pytest
 from sqlalchemy.exc import IntegrityError
 
+from app.errors import NotFound
 from app.models.metric import Incident
 from app.models.token import Identity
 from app.repositories.database import Database
 from app.repositories.memory_kv import MemoryKv
 from app.repositories.metrics import MetricRepository
 from app.repositories.registry import Registry
+from app.services.incident_lists import IncidentService
 from app.services.metric_decisions import MetricDecisionService
 from tests.integration.core.anomalous_runs import BAD_METRIC, DROP, NO_METRIC, OK, SPIKE, History, worst
 
@@ -281,6 +283,17 @@ def test_an_incident_that_becomes_worse_says_what_is_worst(history: History) -> 
     history.run(worst(SPIKE))
     [incident] = history.incidents()
     assert (incident.status, incident.summary) == ("drop", "control: 412 where 890 to 930 was expected.")
+
+
+def test_a_tool_that_nobody_knows_has_no_incidents(history: History) -> None:
+    service = IncidentService(history.database, Registry(MemoryKv()))
+    history.run(worst(OK))
+    assert service.list(tool="spike") == service.list() == []
+    history.run(worst(DROP))
+    assert [one.tool for one in service.list(tool="spike")] == ["spike"]
+    assert service.list(tool="spike", is_open=False) == []
+    with pytest.raises(NotFound, match="nosuch"):
+        service.list(tool="nosuch")
 
 
 def test_tools_have_incidents_apart(history: History) -> None:

@@ -42,6 +42,13 @@ def test_get_lists_incidents_as_they_are_asked_for(maoctl: Run, server: StubServ
     ]
 
 
+def test_a_listing_says_which_incidents_are_open(maoctl: Run, server: StubServer) -> None:
+    over = {**INCIDENT, "id": 11, "closedAt": "2026-11-21T03:00:00+00:00", "closedBecause": "recovered"}
+    server.on("GET", "/api/incidents", Reply(values=a_page(INCIDENT, over)))
+    assert [line.split()[3] for line in maoctl("incident", "get").out.splitlines()] == ["STATE", "open", "closed"]
+    assert maoctl("incident", "get", "-o", "json").json == [INCIDENT, over]
+
+
 def test_accept_shows_how_each_point_stands_now(maoctl: Run, server: StubServer) -> None:
     server.on("POST", DECISIONS, Reply(201, DECISION))
     lines = maoctl("tool", "accept", "spike", "--why", "right").out.splitlines()
