@@ -23,7 +23,7 @@ from app.repositories.mail import Mailer
 from app.repositories.outgoing import Sender
 from app.repositories.outgoing_sockets import SendingFailed
 from app.services.agent_context import AgentContext
-from app.services.messages import body_of, email_of, headers_of
+from app.services.messages import body_of, email_of, headers_of, word_for
 
 log = logging.getLogger(__name__)
 Way = Callable[[Notification], None]
@@ -57,7 +57,8 @@ def spread(context: AgentContext) -> int:
     for notification in waiting:
         with context.database.transaction() as session:
             if DeliveryRepository(session).spread(notification.ulid, receivers):
-                told = (context.node, notification.kind, notification.tool or "-", notification.summary)
+                what = word_for(notification.kind, notification.values)
+                told = (context.node, what, notification.tool or "-", notification.summary)
                 log.warning("Notification from %s: %s: %s: %s", *told)
     return len(waiting)
 
@@ -104,9 +105,8 @@ class Courier:
             notification = DeliveryRepository(session).claim(delivery, next_at)
         if notification is None:
             return True
-        try:
-            way(notification)
-        except SendingFailed as failure:
+        failure = _failure(way, notification)
+        if failure is not None:
             ends_at = (notification.spread_at or notification.created_at) + timedelta(
                 hours=self._settings.give_up_hours
             )
@@ -129,6 +129,18 @@ class Courier:
 
 def _receiver(delivery: Delivery) -> Receiver:
     return Channel(delivery.channel), delivery.target
+
+
+def _failure(way: Way, notification: Notification) -> SendingFailed | None:
+    """Send, and give why it did not go; a fault of ours is told as well, lest it is tried for ever."""
+    try:
+        way(notification)
+    except SendingFailed as failure:
+        return failure
+    except Exception:
+        log.exception("Notification %s could not be sent", notification.ulid)
+        return SendingFailed("It could not be sent; the agent's log says why.")
+    return None
 
 
 def _nowhere(_: Notification) -> None:

@@ -8,10 +8,11 @@ from typing import Any
 from app.errors import Invalid, RegistryDown
 from app.repositories.notifications import NotificationRepository
 from app.services.agent_context import AgentContext
+from app.services.messages import word_for
 
 log = logging.getLogger(__name__)
 _RETRY_SECONDS = 2.0
-_TOLD = ("node", "kind", "tool", "summary")
+_TOLD = ("tool", "summary")
 _SUMMARY_LENGTH = 1000
 
 
@@ -50,7 +51,10 @@ def listen(context: AgentContext) -> None:
             for told in context.registry.watch_notifications(context.lost):
                 # What this node has to tell is in its log already.
                 if told["node"] != context.node:
-                    log.warning("Notification from %s: %s: %s: %s", *(told[key] or "-" for key in _TOLD))
+                    what = word_for(told["kind"], told.get("values") or {})
+                    log.warning(
+                        "Notification from %s: %s: %s: %s", told["node"], what, *(told[key] or "-" for key in _TOLD)
+                    )
         except RegistryDown as error:
             log.warning("No notifications are heard: %s", error.message)
             context.lost.wait(_RETRY_SECONDS)

@@ -19,6 +19,7 @@ from app.repositories.database import Session
 from app.repositories.incidents import IncidentRepository
 from app.repositories.metric_decisions import MetricDecisionRepository
 from app.repositories.notifications import NotificationRepository
+from app.repositories.silence import SilenceRepository
 from app.services.incident_sentences import (
     anomalies,
     new_level,
@@ -38,6 +39,8 @@ from app.spike import Standing, Status
 SPIKE = "spike"
 SILENCE = "silence"
 RECOVERED = "recovered"
+MOST_JOBS = 20
+"""How many of a silent tool's jobs a message names."""
 
 
 def hold(session: Session, tool: str) -> None:
@@ -87,7 +90,8 @@ def tell_unmuted(session: Session, tool: str, at: datetime) -> None:
         incident = incidents.find_open(tool, kind)
         if incident is not None and incident.told_at is None:
             run = session.get(Run, incident.opened_by_run) if incident.opened_by_run is not None else None
-            values: Mapping[str, Any] = {"status": incident.status, "lastRun": incident.last_run}
+            jobs = [job.id for job in SilenceRepository(session).active_jobs(at, tool)][:MOST_JOBS]
+            values: Mapping[str, Any] = {"status": incident.status, "lastRun": incident.last_run, "jobs": jobs}
             if kind is IncidentKind.DATA:
                 values = told_values(incident, (run.spike if run else None) or {})
             tell_opening(session, incident, values, at)

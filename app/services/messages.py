@@ -7,7 +7,7 @@ import hashlib
 import hmac
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from email.message import EmailMessage
 from email.utils import format_datetime
@@ -18,6 +18,8 @@ from app.models.notification import Notification
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 _SUBJECT_LENGTH = 200
+_OF_VERDICTS = ("status", "metric", "expected", "low", "high", "current", "score")
+_MOST_JOBS = 5
 
 
 def body_of(notification: Notification, node: str) -> bytes:
@@ -25,15 +27,26 @@ def body_of(notification: Notification, node: str) -> bytes:
     told: dict[str, Any] = {
         "id": notification.ulid,
         "kind": notification.kind,
+        "status": notification.values.get("status"),
         "tool": notification.tool,
         "runId": notification.run_id,
         "incidentId": notification.incident_id,
         "node": node,
         "summary": notification.summary,
-        "values": notification.values,
+        "values": _short(notification.values),
         "time": notification.created_at.isoformat(),
     }
     return json.dumps(told, separators=(",", ":")).encode()
+
+
+def _short(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Give values as they are; but of verdicts what a receiver can use, and of each metric its status."""
+    metrics = values.get("metrics")
+    if not isinstance(metrics, Mapping):
+        return dict(values)
+    told = {name: values[name] for name in _OF_VERDICTS if name in values}
+    statuses = {name: found.get("status") if isinstance(found, Mapping) else found for name, found in metrics.items()}
+    return {**told, "metrics": statuses}
 
 
 def headers_of(ulid: str, body: bytes, keys: Sequence[bytes], at: datetime) -> dict[str, str]:
@@ -57,7 +70,8 @@ def signature(ulid: str, seconds: str, body: bytes, key: bytes) -> str:
 def email_of(notification: Notification, node: str, sender: str, to: str) -> EmailMessage:
     """Give a notification as plain text. Its Message-ID is the notification's, so that a repetition is recognised."""
     message = EmailMessage()
-    subject = f"[MAO {node}] {notification.kind} {notification.tool}".strip()
+    what = word_for(notification.kind, notification.values)
+    subject = f"[MAO {node}] {what}: {notification.tool}" if notification.tool else f"[MAO {node}] {what}"
     message["Subject"] = _one_line(subject)[:_SUBJECT_LENGTH]
     message["From"], message["To"] = sender, to
     message["Date"] = format_datetime(notification.created_at)
@@ -67,9 +81,15 @@ def email_of(notification: Notification, node: str, sender: str, to: str) -> Ema
     return message
 
 
+def word_for(kind: str, values: Mapping[str, Any]) -> str:
+    """Give what happened in a word: of an anomaly, whatever it is, the kind says ``spike`` and the status which."""
+    return str(values.get("status") or kind) if kind == "spike" else kind
+
+
 def _lines(notification: Notification, node: str) -> list[str]:
     facts = {
         "Kind": notification.kind,
+        "Status": notification.values.get("status"),
         "Tool": notification.tool,
         "Run": notification.run_id,
         "Incident": notification.incident_id,
@@ -77,9 +97,17 @@ def _lines(notification: Notification, node: str) -> list[str]:
         "Time": notification.created_at.isoformat(timespec="seconds"),
     }
     known = [f"{name + ':':<10}{_one_line(str(fact))}" for name, fact in facts.items() if fact not in (None, "")]
-    looks = [f"  maoctl run show {notification.run_id}"] if notification.run_id else []
-    looks += [f"  maoctl metric get {_one_line(notification.tool)}"] if notification.tool else []
+    looks = [f"  maoctl {_one_line(command)}" for command in _commands(notification)]
     return [_one_line(notification.summary), "", *known, *(["", "To look at it:", *looks] if looks else [])]
+
+
+def _commands(notification: Notification) -> list[str]:
+    """Give the commands that show more: of silence there is neither a run nor a number, but what became of jobs."""
+    commands = [f"run show {notification.run_id}"] if notification.run_id else []
+    if "silence" in (notification.kind, notification.values.get("kind")):
+        jobs = list(notification.values.get("jobs") or [])[:_MOST_JOBS]
+        return [*commands, *(f"job firings {job}" for job in jobs), f"incident get --tool {notification.tool}"]
+    return [*commands, *([f"metric get {notification.tool}"] if notification.tool else [])]
 
 
 def _one_line(text: str) -> str:

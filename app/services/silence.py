@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from itertools import islice
+from typing import Any
 
 from app.clock import utc_now
 from app.models.metric import Incident, IncidentEnd, IncidentKind
@@ -23,7 +24,7 @@ from app.repositories.incidents import IncidentRepository
 from app.repositories.silence import ActiveJob, GoodRun, SilenceRepository
 from app.services.agent_context import AgentContext
 from app.services.grace import Grace, Graces
-from app.services.incidents import end_incident, hold, tell_opening, tell_unmuted
+from app.services.incidents import MOST_JOBS, end_incident, hold, tell_opening, tell_unmuted
 from app.services.occurrences import Schedule, next_after
 from app.services.turns import offset_of
 from app.spike import Status
@@ -116,7 +117,7 @@ class SilenceWatch:
             if expected is None or not self._is_late(expected, grace, now):
                 return
             fates = silence.fates([job.id for job in jobs], expected.due_at)
-            _open(session, tool, last, expected, fates, now)
+            _open(session, tool, last, expected, fates, [job.id for job in jobs], now)
 
     def _close(self, tool: str, now: datetime) -> None:
         with self._context.database.transaction() as session:
@@ -144,6 +145,7 @@ def _open(
     last: GoodRun | None,
     expected: Expected,
     fates: Mapping[str, int],
+    jobs: Sequence[str],
     now: datetime,
 ) -> None:
     incident = Incident(
@@ -158,8 +160,10 @@ def _open(
     )
     opened = IncidentRepository(session).open(incident)
     if opened is not None:
-        values = {"status": Status.MISSING.value, "lastRun": last.id if last else None, "firings": dict(fates)}
+        values: dict[str, Any] = {"status": Status.MISSING.value, "lastRun": last.id if last else None}
+        values["firings"] = dict(fates)
         values |= {"lastAt": last.ended_at.isoformat() if last else None, "dueAt": expected.due_at.isoformat()}
+        values["jobs"] = jobs[:MOST_JOBS]
         tell_opening(session, opened, values, now)
 
 

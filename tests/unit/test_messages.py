@@ -19,6 +19,7 @@ from app.models.notification import Notification
 from app.notification_settings import NotificationSettings
 from app.services.deliveries import pause_seconds
 from app.services.messages import body_of, email_of, headers_of, signature
+from app.spike import judge
 
 AT = datetime(2026, 11, 22, 14, 0, 5, 900_000, tzinfo=UTC)
 KEYS = (b"k" * 32, b"o" * 24)
@@ -32,7 +33,7 @@ def a_notification(**changes: Any) -> Notification:
         "run_id": 4,
         "incident_id": None,
         "summary": "412 where 890 to 930 was expected.",
-        "values": {"score": 7.5},
+        "values": {"status": "drop", "score": 7.5},
         "created_at": AT - timedelta(seconds=5),
     }
     return Notification(**{**known, **changes})
@@ -79,26 +80,53 @@ def test_a_body_tells_all_and_is_the_same_each_time() -> None:
     assert told == {
         "id": "01M80R56GMQRBYJ5EBVZVHYV8D",
         "kind": "spike",
+        "status": "drop",
         "tool": "visitors",
         "runId": 4,
         "incidentId": None,
         "node": "node-a",
         "summary": "412 where 890 to 930 was expected.",
-        "values": {"score": 7.5},
+        "values": {"status": "drop", "score": 7.5},
         "time": "2026-11-22T14:00:00.900000+00:00",
     }
     assert body_of(a_notification(), "node-a") == body_of(a_notification(), "node-a")
 
 
+def test_of_verdicts_a_body_tells_the_figures_and_of_each_metric_its_status() -> None:
+    verdict = judge([900.0] * 30 + [412.0], "rolling").to_dict()
+    named = {f"metric-{number}": verdict for number in range(50)}
+    body = body_of(a_notification(values={**verdict, "metric": "metric-1", "metrics": named}), "node-a")
+    told = json.loads(body)["values"]
+    assert told.keys() <= {"status", "metric", "expected", "low", "high", "current", "score", "metrics"}
+    assert (told["status"], told["metric"], told["current"]) == ("drop", "metric-1", 412.0)
+    assert told["metrics"] == dict.fromkeys(named, "drop")
+    assert len(body) < 2500
+
+
 def test_an_email_says_what_happened_and_how_to_look() -> None:
     message = email_of(a_notification(incident_id=3), "node-a", "mao@example.org", "olga@example.org")
-    assert message["Subject"] == "[MAO node-a] spike visitors"
+    assert message["Subject"] == "[MAO node-a] drop: visitors"
     assert (message["From"], message["To"]) == ("mao@example.org", "olga@example.org")
     assert message["Message-ID"] == "<01M80R56GMQRBYJ5EBVZVHYV8D@example.org>"
     text = message.get_content()
     assert text.startswith("412 where 890 to 930 was expected.\n\n")
     assert "Run:      4\nIncident: 3\nNode:     node-a" in text
     assert text.endswith("maoctl run show 4\n  maoctl metric get visitors\n")
+
+
+def test_only_of_an_anomaly_the_status_says_what_happened() -> None:
+    told = email_of(a_notification(kind="recovered"), "n", "m@e.org", "o@e.org")
+    assert told["Subject"] == "[MAO n] recovered: visitors"
+    assert email_of(a_notification(values={}), "n", "m@e.org", "o@e.org")["Subject"] == "[MAO n] spike: visitors"
+
+
+@pytest.mark.parametrize("changes", [{"kind": "silence"}, {"kind": "recovered", "values": {"kind": "silence"}}])
+def test_an_email_about_silence_shows_what_became_of_the_jobs(changes: dict[str, Any]) -> None:
+    values = {"jobs": ["daily", "hourly"], **changes.get("values", {})}
+    message = email_of(a_notification(**{**changes, "values": values}, run_id=None), "n", "m@e.org", "o@e.org")
+    told = "  maoctl job firings daily\n  maoctl job firings hourly\n  maoctl incident get --tool visitors\n"
+    assert message.get_content().endswith(f"To look at it:\n{told}")
+    assert "metric get" not in message.get_content()
 
 
 def test_an_email_about_no_tool_names_no_command() -> None:

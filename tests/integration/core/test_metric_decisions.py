@@ -238,7 +238,9 @@ def test_a_muted_tool_is_told_of_when_the_mute_is_over(history: History, olga: P
     tell(history)
     assert history.told() == [("spike", "control: 412 where 890 to 930 was expected.")]
     history.run(worst(OK))
-    assert history.kinds() == ["spike", "recovered"]
+    history.run(worst(DROP))
+    assert history.kinds() == ["spike", "recovered", "spike"]
+    assert history.values()[0] == history.values()[2] == worst(DROP), "the same as without a mute"
 
 
 def test_what_is_over_before_the_mute_is_told_to_nobody(history: History, olga: Person) -> None:

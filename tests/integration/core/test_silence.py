@@ -95,6 +95,10 @@ class Node:
             rows = session.scalars(select(Notification).order_by(Notification.created_at))
             return [f"{row.kind}: {row.summary}" for row in rows]
 
+    def values(self) -> list[dict[str, Any]]:
+        with self.database.transaction() as session:
+            return list(session.scalars(select(Notification.values).order_by(Notification.created_at)))
+
     def incidents(self) -> list[Incident]:
         with self.database.transaction() as session:
             return list(session.scalars(select(Incident).order_by(Incident.id)))
@@ -121,6 +125,7 @@ def test_silence_is_told_after_the_grace_and_again_when_it_ends(node: Node) -> N
     assert node.looks_at("03-05T00:00:00") == told
     [incident] = node.incidents()
     assert (incident.kind, incident.status, incident.last_run) == ("silence", "missing", good)
+    assert node.values()[0]["jobs"] == ["daily"]
     heard = node.run()
     told.append(f"recovered: Heard of again: run {heard} succeeded at 2026-03-05 00:00 UTC.")
     assert node.looks_at("03-05T00:01:00") == told

@@ -113,7 +113,7 @@ def test_each_address_gets_its_own_message_that_a_repetition_is_known_by(
     assert sorted(to for _, to, _ in server.got) == [["olga@example.org"], ["sven@example.org"]]
     for sender, [to], message in server.got:
         assert (sender, message["To"], message["From"]) == ("mao@example.org", to, "mao@example.org")
-        assert message["Subject"] == "[MAO n] recovered visitors"
+        assert message["Subject"] == "[MAO n] recovered: visitors"
         assert message["Message-ID"] == "<01A@example.org>"
         assert message.get_content().startswith("412 where 900 was expected.")
         assert "maoctl metric get visitors" in message.get_content()
