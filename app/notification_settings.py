@@ -11,7 +11,7 @@ import hashlib
 import re
 import ssl
 from dataclasses import dataclass, field
-from ipaddress import IPv4Network, IPv6Network, ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
@@ -50,6 +50,16 @@ class Allowed:
 
     places: frozenset[tuple[str, int]]
     networks: tuple[IPv4Network | IPv6Network, ...]
+
+    def may_reach(self, hook: Webhook) -> bool:
+        """Tell whether a receiver may be reached, as far as its address says so; what a name has is judged later."""
+        if (hook.host, hook.port) in self.places:
+            return True
+        try:
+            address = ip_address(hook.host)
+        except ValueError:
+            return hook.is_encrypted or bool(self.networks)
+        return any(address in network for network in self.networks) or (hook.is_encrypted and address.is_global)
 
 
 @dataclass(frozen=True)
@@ -112,7 +122,13 @@ class NotificationSettings:
                 f"NOTIFICATIONS names more than {_MOST_RECEIVERS} receivers of one kind.",
                 hint="Name a mailing list, or one receiver that tells the others.",
             )
-        _ = self.allowed
+        allowed = self.allowed
+        if unreachable := [hook for hook in self.receivers if not allowed.may_reach(hook)]:
+            host = unreachable[0].host
+            cure = (
+                f"Add {host} with its port to webhook_allow, if it may be reached; or use https and a public address."
+            )
+            raise _refused(f"the webhook {unreachable[0].target} is internal or without https, and not allowed", cure)
         if self.receivers and not self.keys:
             raise _refused("webhooks is set and webhook_secrets is not", _NEW_SECRET)
         if not 0 < self.give_up_hours <= 8760:

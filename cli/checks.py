@@ -15,6 +15,7 @@ from cli.times import now, parse_instant, show_instant
 CLOCK_TOLERANCE = timedelta(seconds=5)
 EXPIRY_WARNING = timedelta(days=7)
 GIVEN_UP_LATELY = timedelta(days=7)
+MOST_DELIVERIES = 500
 _CURES = {"docker": "Start it, or name another: `socket` in section DOCKER of the server's config.ini, or DOCKER_HOST."}
 
 
@@ -99,14 +100,19 @@ def _systems(server: Server) -> Iterator[Finding]:
 
 
 def _deliveries(connection: Connection, server: Server) -> Iterator[Finding]:
-    """Look for a notification that did not reach its receiver lately, where the token may ask."""
+    """Look for notifications that do not reach their receivers, where the token may ask."""
     try:
         if not connection.token or "node_write" not in server.whoami().get("permissions", ()):
             return
         newest = server.list_deliveries(1, {"state": "given_up"}).items
+        waiting = server.list_deliveries(MOST_DELIVERIES, {"state": "pending"}).items
     except CliError:
         # What is wrong with the server or with the token is said in other lines.
         return
+    if failing := [delivery for delivery in waiting if delivery.get("attempts")]:
+        newest_of_all = f"the newest, to {failing[0].get('target')}: {failing[0].get('message')}"
+        detail = f"{len(failing)} failed and will be tried again; {newest_of_all}"
+        yield Finding("deliveries", False, detail, "See `maoctl notification deliveries --state pending`.")
     finished_at = parse_instant(str(newest[0].get("finishedTime"))) if newest else None
     if finished_at is None or now() - finished_at > GIVEN_UP_LATELY:
         yield Finding("notifications", True, "none was given up in the last 7 days")

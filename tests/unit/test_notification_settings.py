@@ -77,6 +77,10 @@ def test_a_target_names_the_host_and_tells_two_addresses_apart_without_their_sec
         ({**MAIL, "email_from": "a@b c@d"}, "several addresses", "Name one"),
         ({**MAIL, "smtp_user": "u"}, "belong together", "both"),
         ({**MAIL, "smtp_user": "u", "smtp_password": "s3cret", "smtp_security": "none"}, "unencrypted", "starttls"),
+        ({"webhooks": "https://10.1.2.3/s3cret", "webhook_secrets": SECRET}, "internal", "Add 10.1.2.3 with its port"),
+        ({"webhooks": "https://[::1]/s3cret", "webhook_secrets": SECRET}, "internal", "webhook_allow"),
+        ({"webhooks": "http://9.9.9.9/s3cret", "webhook_secrets": SECRET}, "without https", "use https"),
+        ({"webhooks": "http://h/s3cret", "webhook_secrets": SECRET}, "without https", "use https"),
         ({"webhook_allow": "https://user:s3cret@h/32"}, "an entry in webhook_allow", "host:port"),
         ({"webhook_allow": "user:s3cret@h:443"}, "an entry is not a value", "host:port"),
         ({**MAIL, "smtp": "mao:s3cret@mail.example.org:587"}, "not a value for smtp", "host:port"),
@@ -114,3 +118,18 @@ def test_bad_settings_stop_the_start_and_good_ones_reach_a_child(tmp_path: Path)
     assert [hook.url for hook in settings.notifications.receivers] == [HOOK, f"{HOOK}2"]
     assert load(child_environment(settings, {})) == settings
     assert "s3cret" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    ("url", "allow"),
+    [
+        ("http://h:81/", "h:81"),
+        ("http://h/", "10.0.0.0/8"),
+        ("https://10.1.2.3/", "10.0.0.0/8"),
+        ("http://10.1.2.3:81/", "10.1.2.3:81"),
+        ("https://[2606:4700::1]/", ""),
+        ("https://h/", ""),
+    ],
+)
+def test_what_may_be_reached_or_is_judged_by_its_name_later_is_taken(url: str, allow: str) -> None:
+    NotificationSettings(webhooks=url, webhook_secrets=SECRET, webhook_allow=allow).check()

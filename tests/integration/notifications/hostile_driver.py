@@ -40,10 +40,9 @@ def main() -> None:
 
 
 def posted(sender: Sender, url: str) -> str:
-    """Post to ``url`` and give what came of it."""
+    """Post to ``url``, also where the start would have refused it, and give what came of it."""
     given = NotificationSettings(webhooks=url, webhook_secrets="s" * 24)
     try:
-        given.check()
         for hook in given.receivers:
             sender.post(hook, b"{}", {}, 5.0)
     except (Invalid, SendingFailed) as error:

@@ -145,7 +145,21 @@ def test_a_notification_that_was_given_up_lately_is_told_to_who_may_know(
     healthy.on("GET", "/api/security/whoami", Reply(values=may))
     lost = {"target": "h#1f", "message": "h answered 500."}
     items = [] if days is None else [{**lost, "finishedTime": (now() - timedelta(days=days)).isoformat()}]
-    healthy.on("GET", "/api/notifications/deliveries", Reply(values={"items": items, "next": None}))
+    waiting = [{**lost, "attempts": 0, "message": None}]
+    replies = [Reply(values={"items": found, "next": None}) for found in (items, waiting)]
+    healthy.on("GET", "/api/notifications/deliveries", *replies)
     row = findings(bare("doctor", "-o", "json"))["notifications"]
     assert row["result"] == expected
     assert ("h#1f" in row["detail"]) == (expected == "bad")
+
+
+def test_it_is_said_how_many_deliveries_fail_now(bare: Run, healthy: StubServer) -> None:
+    may = {"identifier": "root", "owner": "me", "expiresAt": None, "permissions": ["node_write"]}
+    healthy.on("GET", "/api/security/whoami", Reply(values=may))
+    failing = {"target": "h#1f", "message": "h refuses the connection.", "attempts": 3}
+    waiting = [failing, {**failing, "target": "i#1f"}, {**failing, "attempts": 0}]
+    replies = [Reply(values={"items": items, "next": None}) for items in ([], waiting)]
+    healthy.on("GET", "/api/notifications/deliveries", *replies)
+    row = findings(bare("doctor", "-o", "json"))["deliveries"]
+    assert row["result"] == "bad"
+    assert row["detail"].startswith("2 failed and will be tried again; the newest, to h#1f: h refuses")
