@@ -98,8 +98,8 @@ def test_of_verdicts_a_body_tells_the_figures_and_of_each_metric_its_status() ->
     body = body_of(a_notification(values={**verdict, "metric": "metric-1", "metrics": named}), "node-a")
     told = json.loads(body)["values"]
     assert told.keys() <= {"status", "metric", "expected", "low", "high", "current", "score", "metrics"}
-    assert (told["status"], told["metric"], told["current"]) == ("drop", "metric-1", 412.0)
-    assert told["metrics"] == dict.fromkeys(named, "drop")
+    assert (told["status"], told["metric"], told["current"]) == (verdict["status"], "metric-1", 412.0)
+    assert told["metrics"] == dict.fromkeys(named, verdict["status"])
     assert len(body) < 2500
 
 

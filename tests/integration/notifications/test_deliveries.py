@@ -19,6 +19,7 @@ import pytest
 from app.errors import RegistryDown
 from app.repositories.database import Database
 from app.repositories.etcd import EtcdKv
+from app.repositories.outgoing import Sender
 from app.repositories.registry import Registry
 from app.services.deliveries import spread
 from app.services.delivery import deliver
@@ -101,6 +102,25 @@ def test_one_that_hangs_holds_up_no_other(receive: Receive, database: Database, 
     assert hanging.ids() == ["01A"], "it is asked nothing else meanwhile"
     is_over.set()
     outbox.rest()
+
+
+def test_a_fault_of_ours_is_noted_tried_again_and_given_up_like_any_other(
+    receive: Receive, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def at_fault(*_: Any, **__: Any) -> None:
+        raise RuntimeError("s3cret")
+
+    monkeypatch.setattr(Sender, "post", at_fault)
+    outbox = Outbox(database, tmp_path, **to(receive()))
+    outbox.add("01A")
+    outbox.send()
+    failed = outbox.only()
+    assert (failed.state, failed.attempts) == ("pending", 1)
+    assert failed.message == "It could not be sent; the agent's log says why."
+    outbox.change("update notifications set spread_at = now() - interval '80 hours'")
+    outbox.make_due()
+    outbox.send()
+    assert outbox.only().state == "given_up"
 
 
 def test_a_receiver_that_wants_no_more_of_one_is_asked_no_more(
