@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import tempfile
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,10 @@ def save(plot: Plot, path: Path) -> None:
     try:
         with tempfile.TemporaryDirectory(prefix=".maoctl-", dir=path.parent) as folder:
             made = Path(folder, "image")
-            figure.savefig(made, format=kind, dpi=_DOTS_PER_INCH, metadata=metadata)
+            with warnings.catch_warnings():
+                # What people wrote may hold signs that the font does not have; they are shown as boxes.
+                warnings.filterwarnings("ignore", message="Glyph")
+                figure.savefig(made, format=kind, dpi=_DOTS_PER_INCH, metadata=metadata)
             made.replace(path)
     except OSError as error:
         raise WrongUse(f"'{path}' cannot be written: {error.strerror}.") from error
@@ -66,8 +70,16 @@ def _figure(plot: Plot) -> Any:
     axes.set_ylabel(unit)
     axes.set_ylim(*(end * (plot.scale / scale) for end in plot.range))
     axes.legend(loc="best", fontsize="small")
-    figure.autofmt_xdate()
+    if plot.is_by_order:
+        axes.set_xlabel("in their order, as times would not show them")
+    else:
+        figure.autofmt_xdate()
     return figure
+
+
+def _across(plot: Plot) -> list[Any]:
+    """Give where each point is on the horizontal axis: its time, or its number where times would not show it."""
+    return list(range(len(plot.points))) if plot.is_by_order else [point.at for point in plot.points]
 
 
 def _unit(plot: Plot) -> tuple[str, float]:
@@ -79,11 +91,11 @@ def _unit(plot: Plot) -> tuple[str, float]:
 
 
 def _draw_values(axes: Any, plot: Plot, scale: float) -> None:
-    times = [point.at for point in plot.points]
-    bands = [(point.at, point.low, point.high) for point in plot.points]
-    known = [(at, low, high) for at, low, high in bands if low is not None and high is not None]
+    places = _across(plot)
+    bands = [(place, point.low, point.high) for place, point in zip(places, plot.points, strict=True)]
+    known = [(place, low, high) for place, low, high in bands if low is not None and high is not None]
     axes.fill_between(
-        [at for at, _, _ in known],
+        [place for place, _, _ in known],
         [plot.ratio(low) * (plot.scale / scale) for _, low, _ in known],
         [plot.ratio(high) * (plot.scale / scale) for _, _, high in known],
         color="C0",
@@ -91,21 +103,22 @@ def _draw_values(axes: Any, plot: Plot, scale: float) -> None:
         linewidth=0,
         label="accepted",
     )
-    axes.plot(times, [point.value / scale for point in plot.points], ".-", color="C0", linewidth=0.8, label="value")
+    axes.plot(places, [point.value / scale for point in plot.points], ".-", color="C0", linewidth=0.8, label="value")
     for mark, shape in _MARKS.items():
-        marked = [point for point in plot.points if point.mark == mark]
+        marked = [index for index, point in enumerate(plot.points) if point.mark == mark]
         if marked:
-            x, y = [point.at for point in marked], [point.value / scale for point in marked]
+            x, y = [places[index] for index in marked], [plot.points[index].value / scale for index in marked]
             axes.plot(x, y, shape, color=_COLOURS[mark], markersize=8, linestyle="none", label=mark)
 
 
 def _draw_decisions(axes: Any, plot: Plot) -> None:
-    first, last = plot.times
     for number, decided in enumerate(plot.decisions):
-        axes.axvline(decided.at, color="0.4", linestyle="--", linewidth=0.8)
-        side, shift = ("left", 2) if decided.at < first + (last - first) / 2 else ("right", -2)
-        place = {"xytext": (shift, -10 - 9 * (number % 5)), "textcoords": "offset points", "horizontalalignment": side}
+        index = plot.index_at(decided.at)
+        place = index if plot.is_by_order else decided.at
+        axes.axvline(place, color="0.4", linestyle="--", linewidth=0.8)
+        side, shift = ("left", 2) if plot.place(index) < 0.5 else ("right", -2)
+        looks = {"xytext": (shift, -10 - 9 * (number % 5)), "textcoords": "offset points", "horizontalalignment": side}
         text = decided.sentence if len(decided.sentence) <= 80 else f"{decided.sentence[:79]}…"
         axes.annotate(
-            text, (decided.at, 1), xycoords=("data", "axes fraction"), parse_math=False, fontsize="x-small", **place
+            text, (place, 1), xycoords=("data", "axes fraction"), parse_math=False, fontsize="x-small", **looks
         )

@@ -83,28 +83,32 @@ class _Grid:
         self._low, self._high = plot.range
 
     def draw_band(self) -> None:
-        for point in self._plot.points:
+        for index, point in enumerate(self._plot.points):
             if point.low is not None and point.high is not None:
-                column = self._column(point.at)
+                column = self._column(self._plot.place(index))
                 for row in range(self._row(point.high), self._row(point.low) + 1):
                     self.cells[row][column] = self._marks.band
 
     def draw_points(self) -> None:
         ranks = list(self._marks.points)
-        for point in sorted(self._plot.points, key=lambda point: ranks.index(point.mark)):
-            self.cells[self._row(point.value)][self._column(point.at)] = self._marks.points[point.mark]
+        for index, point in sorted(enumerate(self._plot.points), key=lambda pair: ranks.index(pair[1].mark)):
+            column = self._column(self._plot.place(index))
+            self.cells[self._row(point.value)][column] = self._marks.points[point.mark]
 
     def decisions(self) -> str:
         line = [" "] * self._columns
         for decided in self._plot.decisions:
-            line[self._column(decided.at)] = decided.letter
+            line[self._column(self._place_of(decided.at))] = decided.letter
         return "".join(line)
 
-    def _column(self, at: datetime) -> int:
+    def _place_of(self, at: datetime) -> float:
         first, last = self._plot.times
-        span = (last - first).total_seconds()
-        share = (at - first).total_seconds() / span if span else 0.5
-        return min(max(round(share * (self._columns - 1)), 0), self._columns - 1)
+        if self._plot.is_by_order or first == last:
+            return self._plot.place(self._plot.index_at(at))
+        return (at - first).total_seconds() / (last - first).total_seconds()
+
+    def _column(self, place: float) -> int:
+        return min(max(round(place * (self._columns - 1)), 0), self._columns - 1)
 
     def _row(self, value: float) -> int:
         share = (self._plot.ratio(value) - self._low) / (self._high - self._low)
@@ -139,6 +143,8 @@ def _legend(plot: Plot, marks: Marks) -> list[str]:
     words = [f"{mark} {'value' if name == 'ok' else name}" for name, mark in marks.points.items() if name in shown]
     if any(point.low is not None for point in plot.points):
         words.append(f"{marks.band} accepted")
+    if plot.is_by_order:
+        words.append("in their order, as times would not show them")
     if plot.without_value:
         words.append(f"{plot.without_value} point(s) without a number are not shown")
     lines = ["   ".join(words)]

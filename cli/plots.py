@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
+from itertools import pairwise
 
 from cli.client import Json
 from cli.errors import Refused
@@ -21,6 +22,8 @@ ALARMS = ("spike", "drop", "zero", "drift", "level_shift")
 EXCLUDED = "excluded"
 _BAND_SPANS = 2.0
 _PADDING = 0.05
+_YEARS = (1900, 2200)
+"""Beyond them a time is a slip, and would press all others into one place."""
 _FLAT = 1e-12
 """A difference that is lost in the rounding of floats, in ratios of the largest value."""
 
@@ -91,9 +94,32 @@ class Plot:
 
     @cached_property
     def times(self) -> tuple[datetime, datetime]:
-        """Give the ends of the horizontal axis."""
+        """Give the earliest and the latest time."""
         times = [point.at for point in self.points]
         return min(times), max(times)
+
+    @cached_property
+    def is_by_order(self) -> bool:
+        """Whether the points stand one after the other, as far apart each, because their times would not show them.
+
+        Several may have one time, as that of a day in the names of files, and a date may be any that can be written.
+        """
+        first, last = self.times
+        is_odd = first.year < _YEARS[0] or last.year > _YEARS[1]
+        return is_odd or any(after.at <= before.at for before, after in pairwise(self.points))
+
+    def place(self, index: int) -> float:
+        """Give where a point is on the horizontal axis, from 0 to 1."""
+        first, last = self.times
+        if self.is_by_order and len(self.points) > 1:
+            return index / (len(self.points) - 1)
+        span = (last - first).total_seconds()
+        return (self.points[index].at - first).total_seconds() / span if span else 0.5
+
+    def index_at(self, at: datetime) -> int:
+        """Give the number of the first point of that time or a later one, else of the last one."""
+        later = (index for index, point in enumerate(self.points) if point.at >= at)
+        return next(later, len(self.points) - 1)
 
 
 def plot_of(title: str, points: Sequence[Json], decisions: Sequence[Json]) -> Plot:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -123,6 +124,37 @@ def test_a_gap_is_as_wide_as_the_time_was_long(maoctl: Run, server: StubServer) 
     lines = maoctl("metric", "plot", "spike").out.splitlines()
     row = next(line for line in lines if "•" in line)
     assert row.rindex("•") - row[: row.rindex("•")].rindex("•") > 60
+
+
+def test_points_of_one_time_stand_in_their_order(maoctl: Run, server: StubServer, place: Path) -> None:
+    same = {"measuredTime": "2026-01-01T00:00:00+00:00"}
+    serve(server, [a_point(day, 900.0 + day, **same) for day in (4, 3, 2, 1)], REJECTED)
+    drawn = maoctl("metric", "plot", "spike").out
+    columns = [line.index("•") for line in drawn.split("└")[0].splitlines() if "•" in line]
+    assert len(set(columns)) == 4
+    assert columns == sorted(columns, reverse=True), "the newest and largest is above, and on the right"
+    assert "in their order, as times would not show them" in drawn
+    assert maoctl("metric", "plot", "spike", "--file", "out.svg").exit == Exit.DONE
+    assert "in their order" not in maoctl("metric", "plot", "spike", "--last", "1").out
+
+
+@pytest.mark.parametrize("year", ["0001", "9999"])
+@pytest.mark.parametrize("kind", ["png", "svg"])
+def test_a_date_of_any_year_is_drawn(maoctl: Run, server: StubServer, place: Path, year: str, kind: str) -> None:
+    odd = a_point(2, 901.0, measuredTime=f"{year}-12-31T00:00:00+00:00")
+    serve(server, [odd, a_point(1)] if year == "9999" else [a_point(1), odd], REJECTED)
+    assert "in their order" in maoctl("metric", "plot", "spike").out
+    assert maoctl("metric", "plot", "spike", "--file", f"out.{kind}").exit == Exit.DONE
+
+
+def test_signs_that_the_font_does_not_have_are_no_words_on_the_screen(
+    maoctl: Run, server: StubServer, place: Path
+) -> None:
+    serve(server, SERIES, {**REJECTED, "why": "漢字 \U0001f980"})
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        assert maoctl("metric", "plot", "spike", "--file", "out.png").exit == Exit.DONE
+    assert not [str(one.message) for one in caught if "Glyph" in str(one.message)]
 
 
 def test_what_cannot_be_drawn_says_why(maoctl: Run, server: StubServer) -> None:
