@@ -46,8 +46,8 @@ def label(series: Series) -> Labels:
         warnings.simplefilter("ignore", RuntimeWarning)
         nearest = np.nanmin(distances, axis=0)
         variations = np.array([_NORMAL_CONSISTENCY * _median_around(distance) for distance in distances])
-    best = np.argmin(np.where(np.isnan(variations), np.inf, variations), axis=0)
-    variation = np.maximum(variations[best, np.arange(len(best))], _smallest_variation(series, level))
+        calmest = np.nanmin(variations, axis=0)
+    variation = np.maximum(calmest, _smallest_variation(series, level))
     return Labels(variation, (nearest > _ODD * variation) | _begins_a_level(series.values, variation))
 
 
