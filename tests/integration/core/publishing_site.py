@@ -31,11 +31,13 @@ class Collecting(Scripted):
     """A backend whose tools write one control file, with the value that the test wants, and one of their own."""
 
     value = 900
+    has_control = True
 
     def start(self, handle: str) -> None:
         request = self.things[handle].request
         folder = Path(request.data_dir or "")
-        (folder / f"control-{1000 + request.run_id}.csv").write_text(f"{self.value}\n")
+        if self.has_control:
+            (folder / f"control-{1000 + request.run_id}.csv").write_text(f"{self.value}\n")
         (folder / f"data-{request.run_id}.csv").write_text("ours\n")
         super().start(handle)
 

@@ -99,3 +99,31 @@ def test_discarding_the_files_of_a_run_rejects_its_points_once(
     assert (decision.kind, decision.why, decision.actor) == ("reject", "discarded", "olga")
     assert set(standings(site, run).values()) == {"excluded"}
     assert incidents(site) == [(run.id, None, None)]
+
+
+def test_a_tool_that_stops_writing_its_control_file_is_told_of_and_its_data_kept(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(3):
+        site.run(on_spike="quarantine")
+    monkeypatch.setattr(site.backend, "has_control", False)
+    lost = [site.run(on_spike="quarantine") for _ in range(2)]
+    assert [(run.status, run.quarantine_state) for run in lost] == [("SUCCEEDED", None)] * 2
+    assert incidents(site) == [(lost[0].id, None, None)]
+    monkeypatch.setattr(site.backend, "has_control", True)
+    good = site.run(on_spike="quarantine")
+    assert incidents(site) == [(lost[0].id, good.id, "recovered")]
+    assert sentences(site)[0] == "control: The run wrote no control metric; the three runs before did."
+
+
+def test_numbers_that_come_back_are_told_of_as_no_new_level(site: Site) -> None:
+    for value in (900, 900, 900, 900, 400, 400, 900):
+        site.backend.value = value
+        site.run()
+    assert {because for _, _, because in incidents(site)} <= {"recovered"}
+    assert not [sentence for sentence in sentences(site) if sentence.startswith("New level")]
+
+
+def sentences(site: Site) -> list[str]:
+    with site.world.database.transaction() as session:
+        return list(session.scalars(select(Notification.summary).order_by(Notification.created_at)))

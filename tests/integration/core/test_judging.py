@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from app.models.metric import MetricPoint
 from app.models.run import Run
@@ -23,7 +23,6 @@ class Reporting(Collecting):
 
     rows = 100
     numbers: dict[str, Any] | None = None
-    has_control = True
 
     def start(self, handle: str) -> None:
         super().start(handle)
@@ -31,9 +30,7 @@ class Reporting(Collecting):
         folder = Path(request.data_dir or "")
         (folder / f"data-{request.run_id}.csv").write_text("row\n" * self.rows)
         if self.numbers is not None:
-            (folder / "metrics.json").write_text(json.dumps({"run": request.run_id, **self.numbers}))
-        if not self.has_control:
-            (folder / f"control-{1000 + request.run_id}.csv").unlink()
+            (folder / "metrics.json").write_text(json.dumps(self.numbers))
 
 
 @pytest.fixture
@@ -92,6 +89,59 @@ def test_every_number_of_a_metrics_file_is_judged_by_its_own_past(site: Site, re
     assert [point.run_id for point in points(site, "pages")][-1] == run.id
 
 
+def test_numbers_that_are_written_again_as_they_were_are_reported_again(site: Site, reporting: Reporting) -> None:
+    reporting.numbers = {"pages": 50}
+    runs = [site.run() for _ in range(3)]
+    assert [point.run_id for point in points(site, "pages")] == [run.id for run in runs]
+
+
+def test_control_files_of_another_tool_in_the_clone_judge_nothing(site: Site, reporting: Reporting) -> None:
+    site.run()
+    reporting.value = 5
+    other = site.run(name="other")
+    labels = {point.label for point in points(site) if point.tool == "other" and point.source == "run"}
+    assert labels == {f"control-{1000 + other.id}.csv"}
+    with site.world.database.transaction() as session:
+        taken = session.scalars(select(MetricPoint.label).where(MetricPoint.tool == "other")).all()
+    assert f"control-{1000 + other.id - 1}.csv" not in taken
+
+
+def test_data_that_are_kept_out_make_no_new_level_by_themselves(site: Site, reporting: Reporting) -> None:
+    for _ in range(2):
+        site.run(on_spike="quarantine")
+    reporting.value = 5000
+    held = [site.run(on_spike="quarantine") for _ in range(3)]
+    assert [run.quarantine_state for run in held] == ["held"] * 3
+    assert {point.standing for point in points(site) if point.value == 5000} == {"flagged"}
+
+
+def test_a_control_file_without_a_number_in_its_name_is_told_by_its_run(
+    site: Site, reporting: Reporting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original = reporting.start
+
+    def under_one_name(handle: str) -> None:
+        original(handle)
+        request = reporting.things[handle].request
+        folder = Path(request.data_dir or "")
+        (folder / f"control-{1000 + request.run_id}.csv").replace(folder / "control-latest.csv")
+
+    monkeypatch.setattr(reporting, "start", under_one_name)
+    for value in (900, 901, 902):
+        reporting.value = value
+        run = site.run()
+    assert [point.value for point in points(site) if point.source == "run"] == [900, 901, 902]
+    assert verdict(run)["status"] == "ok"
+
+
+def test_a_clone_of_another_repository_under_the_same_name_begins_anew(site: Site, reporting: Reporting) -> None:
+    site.run()
+    with site.world.database.transaction() as session:
+        session.execute(update(Run).values(data_url="https://elsewhere.example.org/other.git"))
+    run = site.run()
+    assert {point.run_id for point in points(site)} == {None, run.id}
+
+
 def test_a_tool_with_a_metrics_file_alone_misses_no_control_metric(site: Site, reporting: Reporting) -> None:
     git("rm", "-q", *(f"control-000{day}.csv" for day in range(1, 4)), cwd=site.origin.desk)
     site.origin.push({}, "no control metric")
@@ -130,7 +180,7 @@ def test_a_metric_that_the_entry_switches_off_is_judged_by_nobody(site: Site, re
     for value in (900, 900, 900, 9):
         reporting.value = value
         run = site.run(**entry)
-    assert verdict(run)["status"] != "drop"
+    assert verdict(run)["status"] in ("ok", "not_enough_data")
     assert not {"control", "rows", "bytes"} & set(verdict(run)["metrics"])
 
 
