@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from cli.addresses import segment
 from cli.client import Answer, Client, Json
+from cli.errors import WrongUse
 from cli.pages import Listing
 
 
@@ -20,15 +21,15 @@ class MetricEndpoints:
 
     def list_points(self, tool: str, metric: str, limit: int, query: Json) -> Listing:
         """List points of a metric, the newest first; ``query`` may hold clone, order and replaced."""
-        return self._client.list(f"{_metrics(tool)}/{segment(metric)}", limit, query)
+        return self._client.list(f"{_metrics(tool)}/{_segment(metric)}", limit, query)
 
     def each_point(self, tool: str, metric: str, query: Json) -> Iterator[Json]:
         """Give every point of a metric, the newest first."""
-        return self._client.each(f"{_metrics(tool)}/{segment(metric)}", query)
+        return self._client.each(f"{_metrics(tool)}/{_segment(metric)}", query)
 
     def backtest(self, tool: str, metric: str, query: Json) -> Json:
         """Replay a metric; ``query`` may hold clone, method, from, and parameters by their names."""
-        return self._client.get(f"{_metrics(tool)}/{segment(metric)}/backtest", query).json
+        return self._client.get(f"{_metrics(tool)}/{_segment(metric)}/backtest", query).json
 
     def import_metrics(self, tool: str, body: Json) -> Answer:
         """Ask for an import; the agent may be at work on it (202). ``body`` holds source, and may hold clone."""
@@ -36,4 +37,15 @@ class MetricEndpoints:
 
 
 def _metrics(tool: str) -> str:
-    return f"/api/tools/{segment(tool)}/metrics"
+    return f"/api/tools/{_segment(tool)}/metrics"
+
+
+def _segment(name: str) -> str:
+    """Give a name as one segment of a path; with a slash in it the server would look for another endpoint.
+
+    Raises:
+        WrongUse: it cannot be a segment.
+    """
+    if "/" in name:
+        raise WrongUse(f"'{name}' is not a name.")
+    return segment(name)

@@ -38,8 +38,7 @@ def list_metrics(query: dict[str, Any], name: str) -> Any:
 
     A tool that was removed from the registry keeps them. Points are kept for ever.
     """
-    clone, items = services().metrics.list(name, query["clone"])
-    return {"clone": clone, "items": items}
+    return services().metrics.list(name, query["clone"])
 
 
 @blueprint.route("/<name>/metrics/<metric>")

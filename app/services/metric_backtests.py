@@ -36,7 +36,7 @@ class Backtest:
 
     An alarm is a stretch of anomalies without another verdict between them. ``recorded_alarms`` counts those that were
     stored, ``agreeing`` the points on which both say the same about being anomalous. ``is_cut`` tells that the series
-    has older points than were replayed.
+    has older points than were replayed, ``is_judged`` whether the tool's entry wants runs to be judged by the metric.
     """
 
     name: SeriesName
@@ -44,6 +44,7 @@ class Backtest:
     parameters: Mapping[str, float]
     results: Sequence[tuple[MetricPoint, Verdict]]
     is_cut: bool
+    is_judged: bool = True
 
     @property
     def points(self) -> int:
@@ -115,7 +116,8 @@ class BacktestService:
         series = [_as_it_came(point, is_decided=point.id in decided) for point in points]
         verdicts = replay(series, choice.method, settings, share=share)
         results = [pair for pair in zip(points, verdicts, strict=True) if since is None or pair[0].measured_at >= since]
-        return Backtest(name, choice.method, settings, results, is_cut=len(stored) > len(points))
+        is_judged = choice_of(entry, metric) is not None
+        return Backtest(name, choice.method, settings, results, len(stored) > len(points), is_judged)
 
 
 def _choice(entry: Tool, metric: str, method: str | None, parameters: Mapping[str, Any]) -> Choice:

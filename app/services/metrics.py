@@ -14,7 +14,7 @@ from app.repositories.database import Database, Session
 from app.repositories.metric_reading import MetricReader, PointFilter
 from app.repositories.metrics import SeriesName
 from app.repositories.registry import Registry
-from app.services.metric_choices import choice_of, is_declared
+from app.services.metric_choices import INCIDENTS, choice_of, is_declared
 from app.spike import checked_parameters
 
 MOST_LISTED = 1_000
@@ -36,6 +36,15 @@ class MetricState:
     parameters: Mapping[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class ToolMetrics:
+    """What a tool has in a clone; ``without_points`` are names of its entry that no run has reported yet."""
+
+    clone: str | None
+    items: Sequence[MetricState]
+    without_points: Sequence[str] = ()
+
+
 class MetricService:
     """Reads what is stored, never a clone."""
 
@@ -43,7 +52,7 @@ class MetricService:
         self._database = database
         self._registry = registry
 
-    def list(self, tool: str, clone: str | None = None) -> tuple[str | None, Sequence[MetricState]]:
+    def list(self, tool: str, clone: str | None = None) -> ToolMetrics:
         """Give a clone and the metrics that the tool has there: that of its newest point, unless one is named.
 
         Of more than ``MOST_LISTED`` metrics it is those with the newest points.
@@ -59,7 +68,9 @@ class MetricService:
             newest = reader.newest_of_each(tool, found, MOST_LISTED) if found else ()
         if not counts and (entry is None or clone is not None):
             raise _nothing_of(tool, clone)
-        return found, [_state(entry or bare_entry(tool), point, counts[point.metric]) for point in newest]
+        known = entry or bare_entry(tool)
+        states = [_state(known, point, counts[point.metric]) for point in newest]
+        return ToolMetrics(found, states, sorted(known.metrics.keys() - counts.keys() - {INCIDENTS}))
 
     def points(
         self,

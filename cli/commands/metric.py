@@ -71,9 +71,12 @@ def get(session: Session, tool: str, name: str | None, limit: int, clone: str | 
             point["range"] = _range(point)
         session.print_listing(listing, POINTS)
         return
-    items = session.server.list_metrics(tool, query).get("items") or []
+    told = session.server.list_metrics(tool, query)
+    items = told.get("items") or []
     shown = [_flat(item) for item in items] if session.is_for_people else items
     session.printer.items(shown[:limit], METRICS)
+    if missing := told.get("withoutPoints"):
+        session.note(f"The tool's entry names metrics of which there is no point yet: {', '.join(missing)}.")
 
 
 @verb(
@@ -107,6 +110,10 @@ def backtest(
     fixed = {"clone": clone, "method": method, "from": since and parse_past(since, "--from")}
     if taken := parameters.keys() & fixed.keys():
         raise WrongUse(f"'{min(taken)}' is no parameter of a method.", hint=f"It is an option: --{min(taken)}")
+    if threshold is not None and "threshold" in parameters:
+        raise WrongUse(
+            "--threshold and --parameter threshold= say the same thing twice.", hint="Leave one of them out."
+        )
     query = given({**fixed, "threshold": threshold, **parameters})
     found = session.server.backtest(tool, name, query)
     items = [{**item, **item["verdict"]} for item in found["items"]]
@@ -167,4 +174,5 @@ def _summary(found: Json) -> str:
         f"{found['anomalies']} anomalous point(s). On record: {found['recordedAlarms']} of "
         f"{found['recordedAnomalies']}. Both agree on {found['agreeing']} point(s)."
     )
-    return f"{told} Older points were left out." if found.get("isCut") else told
+    told = f"{told} Older points were left out." if found.get("isCut") else told
+    return told if found.get("isJudged", True) else f"{told} Runs are not judged by it: the tool's entry says so."

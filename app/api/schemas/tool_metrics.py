@@ -152,6 +152,9 @@ class MetricList(CamelSchema):
 
     clone = fields.String(allow_none=True)
     items = fields.List(fields.Nested(MetricSchema), required=True)
+    without_points = fields.List(
+        fields.String(), metadata={"description": "Names in the entry's `metrics` of which there is no point yet."}
+    )
 
 
 class PointPage(page_schema(PointSchema, "PointItems")):  # type: ignore[misc]
@@ -178,6 +181,7 @@ class BacktestSchema(CamelSchema):
     method = fields.String()
     parameters = fields.Dict(keys=fields.String())
     points = fields.Integer()
+    is_judged = fields.Boolean(metadata={"description": "Runs are judged by it; false where the entry says not to."})
     is_cut = fields.Boolean(metadata={"description": "There are older points, which were not replayed."})
     alarms = fields.Integer(metadata={"description": "Stretches of anomalies; each counts once."})
     anomalies = fields.Integer()

@@ -80,7 +80,7 @@ def test_a_registered_tool_without_points_has_none_and_an_unknown_one_is_not_fou
     callers: Callers, olga: FlaskClient
 ) -> None:
     assert olga.post("/api/tools", json=TOOL).status_code == 201
-    assert asked(olga, METRICS) == {"clone": None, "items": []}
+    assert asked(olga, METRICS) == {"clone": None, "items": [], "withoutPoints": []}
     assert "maoctl metric import" in asked(olga, f"{METRICS}/control", 404)["hint"]
     asked(olga, "/api/tools/nosuch/metrics", 404)
     store(callers, CONTROL, [1.0])
@@ -95,10 +95,20 @@ def test_the_method_in_force_is_that_of_the_entry_and_points_outlive_it(callers:
     told = {item["metric"]: item for item in asked(olga, METRICS)["items"]}
     assert (told["control"]["method"], told["control"]["parameters"]["threshold_percent"]) == ("rolling", 9)
     assert (told["files"]["method"], told["files"]["parameters"]) == (None, {})
+    assert [asked(olga, f"{METRICS}/{name}/backtest")["isJudged"] for name in ("control", "files")] == [True, False]
     assert [told[name]["isDeclared"] for name in ("control", "files", "rows")] == [True, True, False]
     assert olga.delete("/api/tools/spike").status_code == 204
     told = {item["metric"]: item for item in asked(olga, METRICS)["items"]}
     assert (told["control"]["method"], told["control"]["points"]) == ("adaptive", 1)
+
+
+def test_names_of_the_entry_that_no_run_has_reported_are_told(callers: Callers, olga: FlaskClient) -> None:
+    chosen = {"contrl": {"threshold": 9}, "rows": False, "incidents": {"points": 2, "of": 3}}
+    assert olga.post("/api/tools", json={**TOOL, "metrics": chosen}).status_code == 201
+    assert asked(olga, METRICS)["withoutPoints"] == ["contrl", "rows"]
+    store(callers, CONTROL, [1.0])
+    store(callers, SeriesName("data", "spike", "rows"), [1.0])
+    assert asked(olga, METRICS)["withoutPoints"] == ["contrl"]
 
 
 def test_pages_go_both_ways_through_a_series_without_a_gap(callers: Callers, olga: FlaskClient) -> None:

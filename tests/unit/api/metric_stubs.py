@@ -11,7 +11,7 @@ from app.models.metric import MetricPoint
 from app.repositories.metric_reading import PointFilter
 from app.repositories.metrics import SeriesName
 from app.services.metric_backtests import Backtest
-from app.services.metrics import MetricState
+from app.services.metrics import MetricState, ToolMetrics
 from app.spike import replay
 
 from .samples import NOON, Recorder
@@ -30,11 +30,13 @@ def a_point(number: int, value: float | None = 900.0, **columns: Any) -> MetricP
 class Metrics(Recorder):
     """The tool ``spike`` has one metric with three points."""
 
-    def list(self, tool: str, clone: str | None = None) -> tuple[str, Sequence[MetricState]]:
+    def list(self, tool: str, clone: str | None = None) -> ToolMetrics:
         self.note("list", tool, clone)
         if tool != "spike":
             raise NotFound(f"This node has no metrics of a tool '{tool}'.")
-        return "helm", [MetricState(SERIES, True, "rolling", 3, a_point(3), {"threshold": 6.0})]
+        return ToolMetrics(
+            "helm", [MetricState(SERIES, True, "rolling", 3, a_point(3), {"threshold": 6.0})], ["contrl"]
+        )
 
     def points(
         self,

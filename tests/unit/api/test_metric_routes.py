@@ -16,7 +16,7 @@ CONTROL = f"{METRICS}/control"
 def test_each_metric_comes_with_how_it_is_judged_and_its_newest_point(owner: FlaskClient) -> None:
     answer = owner.get(METRICS).get_json()
     [item] = answer["items"]
-    assert answer["clone"] == "helm"
+    assert (answer["clone"], answer["withoutPoints"]) == ("helm", ["contrl"])
     assert (item["metric"], item["isDeclared"], item["method"], item["points"]) == ("control", True, "rolling", 3)
     assert item["parameters"] == {"threshold": 6.0}
     newest = item["newest"]

@@ -55,6 +55,25 @@ def test_a_backtest_shows_what_would_have_been_alarmed_and_the_sum(maoctl: Run, 
     assert server.paths() == [f"GET {METRICS}/control/backtest?method=adaptive&threshold=5.0"]
 
 
+def test_what_is_no_name_is_refused_before_anybody_is_asked(maoctl: Run, server: StubServer) -> None:
+    for asked in (["../x"], ["spike", "../x"], [".."]):
+        result = maoctl("metric", "get", *asked)
+        assert (result.exit, server.requests) == (Exit.USAGE, [])
+        assert f"'{asked[-1]}' is not a name." in result.err
+
+
+def test_names_of_the_entry_without_points_are_told(maoctl: Run, server: StubServer) -> None:
+    server.on("GET", METRICS, Reply(values={"clone": "helm", "items": [], "withoutPoints": ["contrl"]}))
+    assert "there is no point yet: contrl." in maoctl("metric", "get", "spike").err
+
+
+def test_a_threshold_is_said_once_and_an_unjudged_metric_is_told(maoctl: Run, server: StubServer) -> None:
+    result = maoctl("metric", "backtest", "spike", "--threshold", "5", "--parameter", "threshold=6")
+    assert (result.exit, server.requests) == (Exit.USAGE, [])
+    server.on("GET", f"{METRICS}/control/backtest", Reply(values=a_backtest(isJudged=False)))
+    assert "Runs are not judged by it" in maoctl("metric", "backtest", "spike").err
+
+
 def test_a_backtest_takes_every_parameter_and_gives_programs_all_points(maoctl: Run, server: StubServer) -> None:
     server.on("GET", f"{METRICS}/rows/backtest", Reply(values=a_backtest(isCut=True)))
     asked = ("--parameter", "window=14", "--from", "2026-01-01T00:00Z")
