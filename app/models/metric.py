@@ -125,10 +125,10 @@ class MetricDecision(Base):
 class Incident(Base):
     """A stretch of time in which a tool's data looked wrong, or in which it should have been heard of and was not.
 
-    A tool has at most one open incident of each kind. ``status`` is the worst that was seen, ``metrics`` the metrics
-    concerned with the worst of each, ``runs`` how many runs were anomalous, the first of them ``first_run``. Of
-    silence ``last_run`` is the last good run before it. ``told_at`` is None while the opening was told to nobody,
-    because the tool was muted.
+    A tool has at most one open incident of each kind. ``status`` is the worst that was seen and ``summary`` its
+    sentence, ``metrics`` are the metrics concerned with the worst of each, ``runs`` is how many runs were anomalous or
+    lost a metric, the first of them ``first_run``. Of silence ``last_run`` is the last good run before it. ``told_at``
+    is None while the opening was told to nobody, because the tool was muted.
     """
 
     __tablename__ = "incidents"
