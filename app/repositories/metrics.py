@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select, text, update
+from sqlalchemy import func, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -73,8 +73,20 @@ class MetricRepository:
         return int(self._session.scalar(select(func.count()).where(*self._of(name))) or 0)
 
     def known_labels(self, name: SeriesName) -> set[str]:
-        """Give the labels that a series has."""
-        return set(self._session.scalars(select(MetricPoint.label).where(*self._of(name))))
+        """Give the labels of a series, and those that runs of other tools reported of that metric in the clone."""
+        place = (MetricPoint.clone == name.clone, MetricPoint.metric == name.metric, MetricPoint.is_current)
+        is_told = or_(MetricPoint.tool == name.tool, MetricPoint.run_id.is_not(None))
+        return set(self._session.scalars(select(MetricPoint.label).where(*place, is_told)))
+
+    def newest_run(self, clone: str, tool: str) -> int | None:
+        """Give the newest run of which a tool has points in a clone."""
+        of_tool = (MetricPoint.clone == clone, MetricPoint.tool == tool, MetricPoint.is_current)
+        return self._session.scalar(select(func.max(MetricPoint.run_id)).where(*of_tool))
+
+    def retire(self, clone: str, tool: str) -> None:
+        """Let no point that a tool has in a clone judge anything any more; all are kept."""
+        of_tool = (MetricPoint.clone == clone, MetricPoint.tool == tool, MetricPoint.is_current)
+        self._session.execute(update(MetricPoint).where(*of_tool).values(is_current=False))
 
     def of_run(self, run_id: int) -> list[MetricPoint]:
         """Give what a run reported, in the order of the metrics' names."""

@@ -93,6 +93,10 @@ class RunRepository:
             self._log(run_id, old, new, actor, cause)
         return changed
 
+    def data_url_of(self, run_id: int) -> str | None:
+        """Give the address of the data that a run had; None where it had none or is gone."""
+        return self._session.scalar(select(Run.data_url).where(Run.id == run_id))
+
     def set(self, run_id: int, *, epoch: int | None = None, **values: Any) -> bool:
         """Set columns other than the status; with ``epoch`` only while that agent's epoch owns the run."""
         statement = update(Run).where(Run.id == run_id)

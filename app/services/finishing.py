@@ -133,7 +133,8 @@ def _judge(context: AgentContext, run: Run, settled: Settlement) -> None:
     measurement = measured(context, run, settled.output_tree)
     settled.metrics |= measurement.metrics
     settled.warnings += measurement.warnings
-    settled.judgement = earlier or judge_run(context, run, written.paths, settled.metrics, settled.ended_at)
+    began_at, ended_at = settled.started_at, settled.ended_at
+    settled.judgement = earlier or judge_run(context, run, written.paths, settled.metrics, ended_at, began_at)
     if settled.judgement is not None:
         settled.warnings += settled.judgement.warnings
 

@@ -17,43 +17,46 @@ def judged_lines(verdict: Mapping[str, Any], *, run_id: int, control_text: str |
 
     ``control_text`` is the control metric as its file has it, ``again`` what follows ``maoctl tool run``.
     """
-    shown = _main_verdict(verdict)
-    lines, action = _of_main_metric(shown, control_text, again)
+    name, shown = _main_verdict(verdict)
+    lines, action = _of_main_metric(name, shown, control_text, again)
     if Status(verdict["status"]).is_anomaly:
         action = _anomaly(verdict, run_id)
-    return [f"Number of data snapshots: {shown['snapshots']}", *lines, *_other_anomalies(verdict, shown), action]
+    return [f"Number of data snapshots: {shown['snapshots']}", *lines, *_other_anomalies(verdict, name), action]
 
 
-def _main_verdict(verdict: Mapping[str, Any]) -> Mapping[str, Any]:
+def _main_verdict(verdict: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
     """Give the verdict on the control metric; where there is none, the run's own, which is that on its worst metric."""
-    found: Mapping[str, Any] = verdict.get("metrics", {}).get(CONTROL, verdict)
-    return found
+    control = verdict.get("metrics", {}).get(CONTROL)
+    return (verdict.get("metric", CONTROL), verdict) if control is None else (CONTROL, control)
 
 
-def _of_main_metric(verdict: Mapping[str, Any], control_text: str | None, again: str) -> tuple[list[str], str]:
+def _of_main_metric(
+    name: str, verdict: Mapping[str, Any], control_text: str | None, again: str
+) -> tuple[list[str], str]:
+    what = "control metric" if name == CONTROL else f"metric {name}"
     match verdict["status"]:
         case Status.NO_METRIC:
             return ["Tool wrote no control metric"], _NO_METRIC
         case Status.BAD_METRIC:
-            return [_value(verdict, control_text), verdict["sentence"]], _BAD_METRIC
+            return [_value(what, verdict, control_text), verdict["sentence"]], _BAD_METRIC
         case Status.NOT_ENOUGH_DATA:
             return [verdict["sentence"]], f"Run the tool again to add a snapshot: 'maoctl tool run {again}'"
         case _:
-            return _figures(verdict, control_text), "No data anomalies detected"
+            return _figures(what, verdict, control_text), "No data anomalies detected"
 
 
-def _other_anomalies(verdict: Mapping[str, Any], shown: Mapping[str, Any]) -> list[str]:
-    others = {name: found for name, found in verdict.get("metrics", {}).items() if found is not shown}
+def _other_anomalies(verdict: Mapping[str, Any], shown: str) -> list[str]:
+    others = {name: found for name, found in verdict.get("metrics", {}).items() if name != shown}
     return [
         f"Metric {name}: {found['sentence']}" for name, found in others.items() if Status(found["status"]).is_anomaly
     ]
 
 
-def _figures(verdict: Mapping[str, Any], control_text: str | None) -> list[str]:
+def _figures(what: str, verdict: Mapping[str, Any], control_text: str | None) -> list[str]:
     gain, difference = verdict["gainPercent"], verdict["difference"]
     return [
-        f"Current rolling average of control metric: {verdict['average']}",
-        _value(verdict, control_text),
+        f"Current rolling average of {what}: {verdict['average']}",
+        _value(what, verdict, control_text),
         f"Difference:{'too large to write' if difference is None else difference}",
         # Adding zero turns a rounded -0.0 into 0.0.
         "Gain:not defined" if gain is None else f"Gain:{round(gain, 4) + 0.0}%",
@@ -61,9 +64,9 @@ def _figures(verdict: Mapping[str, Any], control_text: str | None) -> list[str]:
     ]
 
 
-def _value(verdict: Mapping[str, Any], control_text: str | None) -> str:
-    text = str(verdict["current"]) if control_text is None else control_text
-    return f"Value of control metric in current snapshot: {text}"
+def _value(what: str, verdict: Mapping[str, Any], control_text: str | None) -> str:
+    text = "not a number" if verdict["current"] is None else str(verdict["current"])
+    return f"Value of {what} in current snapshot: {text if control_text is None else control_text}"
 
 
 def _expected(verdict: Mapping[str, Any]) -> str:

@@ -14,14 +14,16 @@ from app.models.run import Run
 from app.models.tool import Tool
 from app.repositories.database import Session
 from app.repositories.metrics import MetricRepository, SeriesName, StoredPoint
+from app.repositories.runs import RunRepository
 from app.services.agent_context import AgentContext
 from app.services.control_files import control_files
-from app.services.metric_choices import Choice, choice_of, is_declared, shares
+from app.services.incidents import hold
+from app.services.metric_choices import Choice, choice_of, is_declared, keeps_out, shares
 from app.services.metric_series import Judged, SeriesChange, judge_reported
-from app.services.reported_metrics import Report, Reported, control_point, report_of_run
+from app.services.reported_metrics import Report, Reported, control_point, is_numbered, report_of_run
 from app.services.requests import tool_of
 from app.services.sort_keys import key_of_name, printable
-from app.spike import DEFAULT_METHOD, LONGEST_PAST, Status, Verdict, checked_parameters, no_metric, rule_version
+from app.spike import LONGEST_PAST, Status, Verdict, checked_parameters, no_metric, rule_version
 
 
 @dataclass(frozen=True)
@@ -69,25 +71,31 @@ class _Bench:
 
 
 def judge_run(
-    context: AgentContext, run: Run, written: Sequence[str], measured: Mapping[str, float], at: datetime
+    context: AgentContext,
+    run: Run,
+    written: Sequence[str],
+    measured: Mapping[str, float],
+    at: datetime,
+    began_at: datetime | None = None,
 ) -> Judgement | None:
-    """Judge what a run that ended ``at`` reports in the files that it wrote, and what was measured of it.
+    """Judge what a run that began and ended then reports in the files that it wrote, and what was measured of it.
 
-    None for a tool that keeps no data. A run that wrote no new control file is ``no_metric``, never judged on old data;
-    where it wrote a ``metrics.json``, and the tool never had a control metric, there is nothing to miss. What is wrong
-    with the tool's choice of a method is said in the verdict: it is no reason to refuse the data.
+    None for a tool that keeps no data, and where nothing is to be judged. A run that wrote no new control file is
+    ``no_metric``, never judged on old data; where it wrote a ``metrics.json``, and the tool never had a control metric,
+    there is nothing to miss. What is wrong with the tool's choice of a method is said in the verdict: it is no reason
+    to refuse the data.
     """
     if run.clone is None:
         return None
     folder = context.workdirs.path(run.clone)
-    bench = _Bench(tool_of(run), run.clone, folder, report_of_run(folder, written, measured, run.id, at), at)
+    bench = _Bench(tool_of(run), run.clone, folder, report_of_run(folder, written, measured, run.id, at, began_at), at)
     metrics = [metric for metric in bench.report.metrics if choice_of(bench.tool, metric)]
-    known = _known(context, bench, metrics)
+    known = _known(context, run, bench, metrics)
     for metric, share in shares(bench.tool, metrics).items():
         _judge(bench, metric, known, share)
     if CONTROL not in bench.report.metrics:
         _miss_control(bench, known)
-    return _judgement(bench)
+    return _judgement(bench) if bench.verdicts else None
 
 
 def detector_of(run: Run) -> dict[str, Any]:
@@ -107,21 +115,35 @@ def is_anomalous(verdict: Mapping[str, Any] | None) -> bool:
     return verdict is not None and Status(verdict["status"]).is_anomaly
 
 
-def _known(context: AgentContext, bench: _Bench, metrics: Collection[str]) -> _Known:
+def _known(context: AgentContext, run: Run, bench: _Bench, metrics: Collection[str]) -> _Known:
     with context.database.transaction() as session:
         points = MetricRepository(session)
+        _forget_another_data_set(session, run)
         newest = {metric: bench.report.metrics[metric].sort_key for metric in metrics}
         past = {metric: points.past(bench.series(metric), key, LONGEST_PAST) for metric, key in newest.items()}
         return _Known(past, points.known_labels(bench.series(CONTROL)))
+
+
+def _forget_another_data_set(session: Session, run: Run) -> None:
+    """Let what the tool reported from another repository, of which the clone had the name before, judge nothing."""
+    points, clone = MetricRepository(session), run.clone or ""
+    last = points.newest_run(clone, run.tool)
+    address = RunRepository(session).data_url_of(last) if last is not None else None
+    if address is not None and address != run.data_url:
+        hold(session, run.tool)
+        points.retire(clone, run.tool)
 
 
 def _judge(bench: _Bench, metric: str, known: _Known, share: float) -> None:
     reported = [bench.report.metrics[metric]]
     choice = choice_of(bench.tool, metric) or Choice()
     if metric == CONTROL:
-        reported = [*_unknown_files(bench, known.control_labels), *reported]
+        reported = [*_unknown_files(bench, known), *reported]
     try:
-        judged = judge_reported(bench.series(metric), known.past[metric], reported, choice, share)
+        is_kept_out = keeps_out(bench.tool) and is_declared(bench.tool, metric)
+        judged = judge_reported(
+            bench.series(metric), known.past[metric], reported, choice, share, is_kept_out=is_kept_out
+        )
     except ValueError as error:
         judged = _unusable(bench.series(metric), known.past[metric], reported, choice, error)
     if metric == CONTROL:
@@ -131,11 +153,16 @@ def _judge(bench: _Bench, metric: str, known: _Known, share: float) -> None:
     bench.verdicts[metric] = judged.verdict
 
 
-def _unknown_files(bench: _Bench, known: Collection[str]) -> list[Reported]:
-    """Read the control files before the newest that no run of this node has reported: others may have added them."""
-    newest = bench.report.metrics[CONTROL]
-    keys = {name: key_of_name(name) for name in control_files(bench.folder) if printable(name) not in known}
-    names = sorted((name for name, key in keys.items() if key < newest.sort_key), key=keys.__getitem__)
+def _unknown_files(bench: _Bench, known: _Known) -> list[Reported]:
+    """Read the control files before the newest that no run of this node has reported: others may have added them.
+
+    What lies before everything that the newest is judged by is left alone.
+    """
+    newest, past = bench.report.metrics[CONTROL], known.past[CONTROL]
+    oldest = past[0].sort_key if len(past) >= LONGEST_PAST else ""
+    files = [name for name in control_files(bench.folder) if is_numbered(name)]
+    keys = {name: key_of_name(name) for name in files if printable(name) not in known.control_labels}
+    names = sorted((name for name, key in keys.items() if oldest < key < newest.sort_key), key=keys.__getitem__)
     return [control_point(bench.folder, name, bench.at, PointSource.FILE) for name in names[-LONGEST_PAST:]]
 
 
@@ -169,7 +196,7 @@ def _miss_control(bench: _Bench, known: _Known) -> None:
 def _judgement(bench: _Bench) -> Judgement:
     declared = {metric: found for metric, found in bench.verdicts.items() if is_declared(bench.tool, metric)}
     anomalous = {metric: found for metric, found in bench.verdicts.items() if found.status.is_anomaly}
-    candidates = anomalous or declared or {CONTROL: no_metric(0, DEFAULT_METHOD)}
+    candidates = anomalous or declared or bench.verdicts
     worst = max(candidates, key=lambda metric: (candidates[metric].status.severity, metric == CONTROL))
     control = bench.report.metrics.get(CONTROL)
     return Judgement(

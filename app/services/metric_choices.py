@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from app.models.metric import CONTROL
-from app.models.tool import Tool
+from app.models.tool import OnSpike, Tool
 from app.spike import DEFAULT_METHOD
 
 INCIDENTS = "incidents"
@@ -25,8 +25,13 @@ MEASURED = (
 )
 """What every run has without asking."""
 _DECLARED_SHARE = 0.75
-_DEFAULTS: Mapping[str, Mapping[str, float]] = {"duration_seconds": {"minimum_change": 60.0}}
-"""A run of three seconds may well take ten on a busy machine."""
+_LEAST_CHANGES: Mapping[str, float] = {
+    "duration_seconds": 60.0,
+    "files": 2.0,
+    "bytes": 1000.0,
+    **dict.fromkeys(("rows", "added_rows", "removed_rows", "changed_rows", "changed_cells"), 10.0),
+}
+"""Changes of what is measured without asking that are no anomaly: a run of three seconds may well take ten."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +48,8 @@ def choice_of(tool: Tool, metric: str) -> Choice | None:
     if chosen is False:
         return None
     if chosen is None:
-        return Choice(parameters=_DEFAULTS.get(metric, {}))
+        least = _LEAST_CHANGES.get(metric)
+        return Choice() if least is None else Choice(parameters={"minimum_change": least})
     if not isinstance(chosen, Mapping):
         return Choice(parameters={"metrics": chosen})
     return read_choice(chosen)
@@ -62,6 +68,11 @@ def read_choice(chosen: Mapping[str, Any]) -> Choice:
 def is_declared(tool: Tool, metric: str) -> bool:
     """Tell whether the tool itself reports the metric, or its entry names it; others are measured without asking."""
     return metric not in MEASURED or metric in tool.metrics
+
+
+def keeps_out(tool: Tool) -> bool:
+    """Tell whether the tool's data are no data while they look wrong, until a person has decided."""
+    return tool.on_spike in (OnSpike.QUARANTINE, OnSpike.FAIL)
 
 
 def shares(tool: Tool, metrics: Collection[str]) -> dict[str, float]:

@@ -41,12 +41,19 @@ class Judged:
 
 
 def judge_reported(
-    name: SeriesName, stored: Sequence[StoredPoint], reported: Iterable[Reported], choice: Choice, share: float = 1.0
+    name: SeriesName,
+    stored: Sequence[StoredPoint],
+    reported: Iterable[Reported],
+    choice: Choice,
+    share: float = 1.0,
+    *,
+    is_kept_out: bool = False,
 ) -> Judged:
     """Judge every number that is ``reported``, each by what is before it, and give the verdict on the last of them.
 
     ``stored`` has the series so far, oldest first; one whose label is reported again is left out of the past. Both are
-    put into one order. What is stored keeps its verdict; its standing changes where a new level is made of it.
+    put into one order. What is stored keeps its verdict; its standing changes where a new level is made of it. With
+    ``is_kept_out`` nothing is: what was flagged is no data until a person has decided.
 
     Raises:
         ValueError: the method or a parameter is not what ``app.spike`` knows.
@@ -55,7 +62,7 @@ def judge_reported(
     labels = {point.label for point in new}
     rows: list[StoredPoint | Reported] = [point for point in stored if point.label not in labels]
     rows = sorted([*rows, *new], key=lambda row: row.sort_key)
-    walk = _Walk(SeriesChange(name), choice, share)
+    walk = _Walk(SeriesChange(name), choice, share, is_kept_out)
     verdicts = [verdict for row in rows if (verdict := walk.step(row)) is not None]
     return Judged(verdicts[-1], walk.change)
 
@@ -63,8 +70,9 @@ def judge_reported(
 class _Walk:
     """Goes along a series; ``past`` and ``rows`` are equally long."""
 
-    def __init__(self, change: SeriesChange, choice: Choice, share: float) -> None:
+    def __init__(self, change: SeriesChange, choice: Choice, share: float, is_kept_out: bool) -> None:
         self.change = change
+        self._is_kept_out = is_kept_out
         self._choice = choice
         self._share = share
         self._past: list[Point] = []
@@ -80,7 +88,8 @@ class _Walk:
             self.change.points.append(_new_point(row, verdict))
             point = replace(point, standing=verdict.standing)
         else:
-            point = replace(point, standing=Standing(row.standing))
+            is_out = self._is_kept_out and row.standing == Standing.FLAGGED
+            point = replace(point, standing=Standing.EXCLUDED if is_out else Standing(row.standing))
         self._past.append(point)
         self._rows.append(row)
         return verdict
@@ -95,8 +104,7 @@ class _Walk:
         return verdict
 
     def _take_over(self, verdict: Verdict) -> None:
-        take_over(self._past, verdict)
-        for index in range(len(self._past) - verdict.takes_over, len(self._past)):
+        for index in take_over(self._past, verdict):
             row, standing = self._rows[index], self._past[index].standing or Standing.COUNTED
             if isinstance(row, StoredPoint):
                 self.change.standings[row.id] = standing

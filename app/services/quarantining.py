@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from app.models.run import QuarantineState, Run
-from app.models.tool import OnSpike
 from app.repositories.runs import RunRepository
 from app.services.agent_context import AgentContext
+from app.services.incidents import hold
 from app.services.judging import Judgement
+from app.services.metric_choices import keeps_out
 from app.services.requests import tool_of
-
-_KEEPING_OUT = (OnSpike.QUARANTINE, OnSpike.FAIL)
 
 
 def earlier_judgement(run: Run) -> Judgement | None:
@@ -27,11 +26,12 @@ def is_kept_out(context: AgentContext, run: Run, judgement: Judgement, output_tr
 
     So are the points that were judged, since nobody can read them again once the files are out of the work tree.
     """
-    if not judgement.is_anomalous or tool_of(run).on_spike not in _KEEPING_OUT:
+    if not judgement.is_anomalous or not keeps_out(tool_of(run)):
         return False
     if run.quarantine_state is None:
         columns = {"quarantine_state": QuarantineState.HELD, "spike": judgement.verdict, "output_tree": output_tree}
         with context.database.transaction() as session:
+            hold(session, run.tool)
             if RunRepository(session).set(run.id, epoch=context.epoch, **columns):
                 judgement.store(session)
     return True

@@ -6,12 +6,13 @@ import json
 import math
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
 from app.models.metric import CONTROL, PointSource
 from app.services.control_files import file_head, newest_control_file, read_control_metric
+from app.services.dated_names import order_key
 from app.services.metric_choices import INCIDENTS, MEASURED
 from app.services.sort_keys import key_of_name, key_of_time, printable, time_of_name
 
@@ -48,19 +49,27 @@ class Report:
 
 
 def report_of_run(
-    folder: Path, written: Collection[str], measured: Mapping[str, float], run_id: int, at: datetime
+    folder: Path,
+    written: Collection[str],
+    measured: Mapping[str, float],
+    run_id: int,
+    at: datetime,
+    began_at: datetime | None = None,
 ) -> Report:
-    """Read what the run with ``run_id``, which ended ``at``, wrote into ``folder``.
+    """Read what the run with ``run_id``, which began and ended then, wrote into ``folder``.
 
-    ``written`` has the paths, relative to ``folder``, that the run added or changed; no other file is read.
+    ``written`` has the paths, relative to ``folder``, that the run added or changed. A ``metrics.json`` counts as
+    written also where the run wrote the same numbers again, which only the time of the file tells. No other file is
+    read.
 
     Raises:
         BackendFailed: with cause ``data_unavailable``: the folder cannot be read.
     """
-    report = Report(has_metrics_file=METRICS_FILE in written)
+    is_written = METRICS_FILE in written or _is_written_since(folder / METRICS_FILE, began_at)
+    report = Report(has_metrics_file=is_written)
     name = newest_control_file(folder, written)
     if name is not None:
-        report.metrics[CONTROL] = control_point(folder, name, at, PointSource.RUN, run_id)
+        report.metrics[CONTROL] = _control_of_run(folder, name, run_id, at)
     numbers: dict[str, Number] = {name: (value, str(value), "") for name, value in measured.items() if name in MEASURED}
     if report.has_metrics_file:
         found, warnings = read_metrics(_content(folder / METRICS_FILE))
@@ -70,6 +79,19 @@ def report_of_run(
     for metric, (value, text, reason) in numbers.items():
         report.metrics[metric] = Reported(f"run-{run_id}", key, at, value, text, reason, run_id=run_id)
     return report
+
+
+def _control_of_run(folder: Path, name: str, run_id: int, at: datetime) -> Reported:
+    """Read the control file of a run; one whose name has no number is written anew by each run, and told by the run."""
+    point = control_point(folder, name, at, PointSource.RUN, run_id)
+    if is_numbered(name):
+        return point
+    return replace(point, label=f"run-{run_id}", sort_key=key_of_time(at, run_id))
+
+
+def is_numbered(name: str) -> bool:
+    """Tell whether a control file has a place in a series by its name."""
+    return bool(order_key(name)[0])
 
 
 def control_point(folder: Path, name: str, at: datetime, source: str, run_id: int | None = None) -> Reported:
@@ -119,6 +141,13 @@ def _number(given: object) -> Number:
     if not math.isfinite(value):
         return None, given[:100], "is not a finite number"
     return value, given[:100], ""
+
+
+def _is_written_since(path: Path, began_at: datetime | None) -> bool:
+    try:
+        return began_at is not None and path.lstat().st_mtime >= began_at.timestamp()
+    except OSError:
+        return False
 
 
 def _content(path: Path) -> bytes | None:

@@ -18,22 +18,26 @@ from math import expm1, inf, log1p, sqrt
 
 from app.spike.points import Point, Standing
 from app.spike.verdict import Finding, Status
-from app.spike.window import Forecast, Window
+from app.spike.window import LEVEL_BEFORE, Forecast, Window
 
 NAME = "adaptive"
 MINIMUM_VALUES = 3
 DEFAULTS = {"threshold": 5.0, "minimum_percent": 2.0, "minimum_change": 0.0}
 VERSION = 1
-TAIL = 2.0
-_UNIT = 0.71
+_UNIT = 0.74
 """The deviation that one unit of ``threshold`` stands for."""
 _TAIL_BASE = 4.0
 _TAIL_STEP = 0.8
 """Degrees of freedom of the errors: the fewer steps have been seen, the more extreme ones are to be expected."""
+_TENFOLD = 2.3
+_MOST_ERRORS = 8.0
+"""Tenfold and more than eight usual errors away is anomalous, however little is known of a series."""
 _DRIFT_WEIGHT = 1.2
 _KEEP_OUT = 1.5
 _EARLY_KEEP_OUT = 1.4
 """A number that is only just anomalous counts for those after it: up to so many times the threshold."""
+_EARLY_JUMP = 0.9
+"""Before five numbers count, an anomalous one does not when it is more than about two and a half times off."""
 _CLEAR_DROP = 0.12
 _CLEAR_QUIET = 0.1
 _CLEAR_WEIGHT = 1.1
@@ -53,6 +57,7 @@ _AGREE_ERRORS = 2.0
 _ZERO_STEPS = 8.0
 _ZERO_SHARE = 0.05
 _JUST_BELOW = 0.99
+_LEAST = 1e-9
 _LARGEST = sys.float_info.max
 _LARGEST_EXPONENT = 700.0
 _ZERO_DEVIATION = 1.5
@@ -78,22 +83,25 @@ def find(past: Sequence[Point], newest: Point, parameters: Mapping[str, float]) 
     """Judge ``newest`` by the accepted points near the end of ``past``.
 
     ``threshold`` is how unusual an error must be, ``minimum_percent`` and ``minimum_change`` (in the unit of the
-    numbers) are changes from what was expected up to which nothing is anomalous.
+    numbers) are changes from what was expected up to which nothing is anomalous. ``widening`` is by how much usual
+    errors are taken for larger, because other metrics are judged at the same time.
     """
     window = Window(past, newest)
     if len(window) < MINIMUM_VALUES - 1 or (window.is_early and window.level == 0):
         return Finding(Status.OK, f"{_shown(newest.value)} is one of the first numbers that count.", score=0.0)
-    permitted = parameters["threshold"] * _UNIT
-    forecasts = window.forecasts()
+    permitted = max(parameters["threshold"] * _UNIT, _LEAST)
+    widening = parameters.get("widening", 1.0)
+    forecasts = [replace(forecast, error=forecast.error * widening) for forecast in window.forecasts()]
     found = _nearest(window, forecasts, permitted)
     found = _as_loss(window, forecasts, found, parameters["threshold"])
     found = _beyond_zero(window, found, permitted)
     found = _beyond_minimum(window, found, permitted, parameters)
-    drift = abs(window.drift()) * _DRIFT_WEIGHT
+    drift = abs(window.drift()) * _DRIFT_WEIGHT / widening
     status = _status(window, found, permitted, drift)
     score = max(found.size, drift if drift >= permitted else 0.0) / permitted
-    if _counts(window, status, max(found.plain, drift), permitted):
-        return _finding(window, newest, found, status, score, Standing.COUNTED)
+    if _counts(window, found, status, max(found.plain, drift), permitted):
+        is_return = found.forecast.what == LEVEL_BEFORE
+        return _finding(window, newest, found, status, score, Standing.LEVEL if is_return else Standing.COUNTED)
     if _agrees_with_flagged(window):
         return _finding(window, newest, found, Status.LEVEL_SHIFT, score, Standing.COUNTED, takes_over=1)
     return _finding(window, newest, found, status, score, Standing.FLAGGED)
@@ -101,23 +109,25 @@ def find(past: Sequence[Point], newest: Point, parameters: Mapping[str, float]) 
 
 def _nearest(window: Window, forecasts: Sequence[Forecast], permitted: float) -> _Deviation:
     """Measure the number by the forecast that explains it best."""
-    forecast = min(forecasts, key=lambda forecast: _size(window, forecast))
-    size, reach = _size(window, forecast), _reach(forecast, permitted)
+    forecast = min(forecasts, key=lambda forecast: _size(abs(window.now - forecast.value), forecast))
+    distance, reach = abs(window.now - forecast.value), _reach(forecast, permitted)
+    size = _size(distance, forecast)
+    size = max(size, permitted) if distance > reach else size
     low, high = window.unscaled(forecast.value - reach), window.unscaled(forecast.value + reach)
     return _Deviation(size, size, forecast, window.unscaled(forecast.value), low, high)
 
 
-def _size(window: Window, forecast: Forecast) -> float:
+def _size(distance: float, forecast: Forecast) -> float:
     """Measure by the tail of Student's t distribution: errors beyond all experience are to be expected at first."""
     freedom = _TAIL_BASE + _TAIL_STEP * forecast.steps
-    distance = abs(window.now - forecast.value) / forecast.error
-    return sqrt((freedom + 1) * log1p(distance * distance / freedom))
+    return sqrt((freedom + 1) * log1p((distance / forecast.error) ** 2 / freedom))
 
 
 def _reach(forecast: Forecast, size: float) -> float:
-    """Give how far from a forecast a number has a deviation of ``size``."""
+    """Give how far from a forecast a number has a deviation of ``size``, or may be at most."""
     freedom = _TAIL_BASE + _TAIL_STEP * forecast.steps
-    return forecast.error * sqrt(freedom * expm1(min(size * size / (freedom + 1), _LARGEST_EXPONENT)))
+    reach = forecast.error * sqrt(freedom * expm1(min(size * size / (freedom + 1), _LARGEST_EXPONENT)))
+    return min(reach, max(_TENFOLD, _MOST_ERRORS * forecast.error))
 
 
 def _as_loss(window: Window, forecasts: Sequence[Forecast], found: _Deviation, threshold: float) -> _Deviation:
@@ -183,10 +193,13 @@ def _status(window: Window, found: _Deviation, permitted: float, drift: float) -
     return Status.SPIKE if window.current > found.expected else Status.DROP
 
 
-def _counts(window: Window, status: Status, plain: float, permitted: float) -> bool:
+def _counts(window: Window, found: _Deviation, status: Status, size: float, permitted: float) -> bool:
     """Tell whether later numbers are judged by this one too: what is far off, or a zero that should be none, is not."""
-    is_wrong_zero = status is Status.ZERO and (window.is_early or _is_never_zero(window))
-    return not is_wrong_zero and plain < permitted * (_EARLY_KEEP_OUT if window.is_early else _KEEP_OUT)
+    if status is Status.ZERO and (window.is_early or _is_never_zero(window)):
+        return False
+    if window.is_early and status.is_anomaly and abs(window.now - found.forecast.value) > _EARLY_JUMP:
+        return False
+    return size < permitted * (_EARLY_KEEP_OUT if window.is_early else _KEEP_OUT)
 
 
 def _agrees_with_flagged(window: Window) -> bool:
@@ -212,6 +225,8 @@ def _finding(
     takes_over: int = 0,
 ) -> Finding:
     expected, low, high = (_in_floats(number * window.top) for number in (found.expected, found.low, found.high))
+    if window.is_positive:
+        low = max(0.0, low)
     basis = f"{found.forecast.what} and how the last {len(window)} accepted runs varied"
     return Finding(
         status=status,

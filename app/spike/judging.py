@@ -5,12 +5,14 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from itertools import islice
 
 from app.spike.averages import change_of, nearest_float
 from app.spike.methods import DEFAULT_METHOD, METHODS
 from app.spike.points import Point, Series, Standing, as_points, finite
 from app.spike.verdict import Finding, Status, Verdict
 
+_TAIL = 0.25
 LONGEST_PAST = 1000
 """How many points before it a number is judged by, at most."""
 
@@ -64,11 +66,17 @@ def replay(
     return verdicts
 
 
-def take_over(past: list[Point], verdict: Verdict) -> None:
-    """Let the flagged points at the end of ``past`` count that ``verdict`` made a new level of."""
-    for index in range(len(past) - verdict.takes_over, len(past)):
-        is_first = index == len(past) - verdict.takes_over
-        past[index] = replace(past[index], standing=Standing.LEVEL if is_first else Standing.COUNTED)
+def take_over(past: list[Point], verdict: Verdict) -> list[int]:
+    """Let the flagged points near the end of ``past`` count that ``verdict`` made a new level of; give their places.
+
+    Points that judge nothing, because they are no numbers or a person took them out, may lie between.
+    """
+    usable = (place for place in reversed(range(len(past))) if _is_usable(past[place]))
+    taken = sorted(islice(usable, verdict.takes_over))
+    for place in taken:
+        standing = Standing.LEVEL if place == taken[0] else Standing.COUNTED
+        past[place] = replace(past[place], standing=standing)
+    return taken
 
 
 def no_metric(snapshots: int, method: str = DEFAULT_METHOD) -> Verdict:
@@ -108,10 +116,8 @@ def rule_version(method: str) -> int | None:
 
 
 def _shared(method: str, settings: dict[str, float], share: float) -> dict[str, float]:
-    tail = METHODS[method].tail
-    if tail is None:
-        return settings
-    return {**settings, "threshold": settings["threshold"] * share ** (-1 / tail)}
+    """Add by how much the method must allow for more: errors grow rarer with the fourth power of their size."""
+    return {**settings, "widening": share**-_TAIL} if METHODS[method].is_shared else settings
 
 
 def _judged(past: list[Point], newest: Point, method: str, settings: Mapping[str, float], snapshots: int) -> Verdict:
@@ -126,8 +132,14 @@ def _judged(past: list[Point], newest: Point, method: str, settings: Mapping[str
     return _verdict(METHODS[method].find(usable, newest, settings), method, snapshots, usable, newest.value)
 
 
+def _is_usable(point: Point) -> bool:
+    return point.value is not None and point.standing is not Standing.EXCLUDED
+
+
 def _verdict(finding: Finding, method: str, snapshots: int, usable: list[Point], current: float) -> Verdict:
-    change = change_of([point.value or 0.0 for point in usable[-2:]], current)
+    counted = [point for point in usable if point.is_counted]
+    shown = usable if METHODS[method].counts_all or len(counted) < 2 else counted
+    change = change_of([point.value or 0.0 for point in shown[-2:]], current)
     return Verdict(
         **vars(finding),
         method=method,

@@ -20,20 +20,27 @@ class Method:
     newest one, and every parameter. ``minimum_values`` includes the newest. ``defaults`` names all parameters; each is
     a finite number from 0 up. ``version`` is that of the rule, which a record of a verdict names.
 
-    ``tail`` says how false alarms grow rarer with the parameter ``threshold``: with its power -``tail``. It is None
-    where the threshold is not to be raised when several metrics are judged at once.
+    ``is_shared`` tells that it takes the parameter ``widening``, which has no default and nobody chooses: by how much
+    it must allow for more, because several metrics are judged at once. ``counts_all`` tells that flagged points judge
+    later ones as well.
     """
 
     find: Find
     minimum_values: int
     defaults: Mapping[str, float]
     version: int
-    tail: float | None = None
+    is_shared: bool = False
+    counts_all: bool = True
 
 
 METHODS: dict[str, Method] = {
     adaptive.NAME: Method(
-        adaptive.find, adaptive.MINIMUM_VALUES, adaptive.DEFAULTS, adaptive.VERSION, tail=adaptive.TAIL
+        adaptive.find,
+        adaptive.MINIMUM_VALUES,
+        adaptive.DEFAULTS,
+        adaptive.VERSION,
+        is_shared=True,
+        counts_all=False,
     ),
     rolling.NAME: Method(rolling.find, rolling.MINIMUM_VALUES, rolling.DEFAULTS, rolling.VERSION),
     "zscore": Method(textbook.zscore, textbook.MINIMUM_VALUES, textbook.ZSCORE_DEFAULTS, textbook.VERSION),

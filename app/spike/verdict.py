@@ -75,8 +75,8 @@ class Verdict(Finding):
     """What was found by ``method``, the figures behind it and, as ``sentence``, why.
 
     ``snapshots`` counts the whole series, the newest number included. ``average`` is the mean of the last two numbers
-    before the newest, whatever the method; ``difference`` is ``current - average`` and ``gain_percent`` has its sign,
-    whatever the sign of the average. A figure that is not defined, or that no float can hold, is None.
+    before the newest that count, whatever the method; ``difference`` is ``current - average`` and ``gain_percent`` has
+    its sign, whatever the sign of the average. A figure that is not defined, or that no float can hold, is None.
     """
 
     method: str

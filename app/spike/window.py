@@ -12,9 +12,10 @@ from itertools import pairwise
 from math import asinh, hypot, sinh, sqrt
 from statistics import median
 
-from app.spike.points import Point
+from app.spike.points import Point, Standing
 from app.spike.seasons import seasonal_lags
 
+LEVEL_BEFORE = "the level before the last step"
 LOOKBACK = 100
 """How many points before the newest are looked at, whether they count or not."""
 _STEPS = 30
@@ -38,8 +39,12 @@ _RESOLUTION = 0.7
 """The smallest step ever seen is at least this share of a usual error: counts move by whole numbers."""
 _NO_STEP = 1e-12
 _SEASON_SHARE = 0.8
+_SEASON_ALONE = 0.4
 _SEASON_MINIMUM = 7
-"""A season is believed when seven numbers could be compared with it, and where it errs by a fifth less."""
+"""A season is believed when seven numbers could be compared with it, and where it errs by a fifth less than the others.
+
+Where it errs by less than two fifths of them, they have no say: between weekdays and weekends they explain anything.
+"""
 _BIG_STEP = 3.0
 _RECOVERY = 3
 """The level before a step of more than three usual errors is a forecast for three accepted numbers more."""
@@ -74,6 +79,8 @@ class Window:
         self.level = median(map(abs, numbers)) if numbers else 0.0
         self.bend = _SOFTEN * self.level if self.level > _NO_STEP else _SOFTEN_ZEROS
         self.smallest = min(map(abs, numbers), default=0.0)
+        self.is_positive = min([*numbers, self.current]) >= 0
+        self._levels = self._steps_to_levels(counted)
         self.scaled = [self._scaled_at(place) for place in self._places]
         self.now = asinh(self.current / self.bend)
         self._steps = [later - earlier for earlier, later in pairwise(self.scaled)]
@@ -97,7 +104,9 @@ class Window:
         found = [Forecast(self.scaled[-1], self.step_error, len(self._steps), "the last number")]
         if not self.is_early:
             found.append(self._mean_of_four())
-        found += self._season(min(forecast.error for forecast in found))
+        best = min(forecast.error for forecast in found)
+        for season in self._season(best):
+            found = [season] if season.error < _SEASON_ALONE * best else [*found, season]
         found += self._before_a_big_step()
         return [self._resolved(forecast) for forecast in found]
 
@@ -122,11 +131,20 @@ class Window:
             down = max(0.0, down - clipped - _DRIFT_SLACK)
         return up if up >= down else -down
 
+    def _steps_to_levels(self, counted: Sequence[int]) -> list[tuple[int, float]]:
+        """Give where new levels begin, and how far each is from the number before it, on the scale."""
+        pairs = [pair for pair in pairwise(counted) if self._points[pair[1]].standing is Standing.LEVEL]
+        return [(place, self._unmoved(place) - self._unmoved(before)) for before, place in pairs]
+
     def _number(self, place: int) -> float:
         value = self._points[place].value or 0.0
         return min(_MOST, max(-_MOST, value / self.top))
 
     def _scaled_at(self, place: int) -> float:
+        """Give a number on the scale, moved as far as the levels have moved since: the step to one is no error."""
+        return self._unmoved(place) + sum(step for begin, step in self._levels if begin > place)
+
+    def _unmoved(self, place: int) -> float:
         return asinh(self._number(place) / self.bend)
 
     def _mean_of_four(self) -> Forecast:
@@ -137,8 +155,8 @@ class Window:
     def _season(self, best_error: float) -> Iterator[Forecast]:
         lags = seasonal_lags([point.at for point in self._points])
         errors = [
-            scaled - self._scaled_at(place - lag)
-            for place, scaled in zip(self._places, self.scaled, strict=True)
+            self._unmoved(place) - self._unmoved(place - lag)
+            for place in self._places
             if (lag := lags[place]) and self._points[place - lag].is_counted
         ]
         lag, error = lags[-1], _usual_error(errors, self._prior)
@@ -149,12 +167,18 @@ class Window:
             and len(errors) >= _SEASON_MINIMUM
             and error < _SEASON_SHARE * best_error
         ):
-            yield Forecast(self._scaled_at(place), error, len(errors), "the number of a season before")
+            yield Forecast(self._unmoved(place), error, len(errors), "the number of a season before")
 
     def _before_a_big_step(self) -> Iterator[Forecast]:
         for index in range(max(1, len(self) - _RECOVERY), len(self)):
             if abs(self.scaled[index] - self.scaled[index - 1]) > _BIG_STEP * self.step_error:
-                yield Forecast(self.scaled[index - 1], self.step_error, len(self) - 1, "the level before the last step")
+                yield Forecast(self.scaled[index - 1], self.step_error, len(self) - 1, LEVEL_BEFORE)
+        recent = self._places[-_RECOVERY:]
+        for begin, step in self._levels:
+            if begin in recent:
+                later = sum(other for place, other in self._levels if place > begin)
+                value = self._unmoved(begin) - step + later
+                yield Forecast(value, self.step_error, len(self) - 1, LEVEL_BEFORE)
 
     def _resolved(self, forecast: Forecast) -> Forecast:
         slope = hypot(self.bend, self.unscaled(forecast.value))

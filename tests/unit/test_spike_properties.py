@@ -140,7 +140,7 @@ def test_what_is_outside_the_accepted_interval_is_anomalous_and_the_other_way_ro
     for verdict in replay(values):
         if verdict.low is None or verdict.high is None or verdict.current is None:
             continue
-        is_inside = verdict.low < verdict.current < verdict.high
+        is_inside = verdict.low <= verdict.current <= verdict.high
         if verdict.status in (Status.SPIKE, Status.DROP, Status.ZERO):
             margin = 1e-9 * max(abs(verdict.low), abs(verdict.high))
             assert not verdict.low + margin < verdict.current < verdict.high - margin

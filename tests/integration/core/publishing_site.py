@@ -63,8 +63,9 @@ class Site:
 
     def add(self, **entry: Any) -> int:
         url = str(self.origin.bare)
-        tool = Tool("spike", "olga", "img", url, "", "", **{"publish": "push", **entry})
-        return self.world.add(tool_entry=tool.to_dict(), clone="spike", data_url=url)
+        needed = {"name": "spike", "author": "olga", "image": "img", "data_repo": url, "code_repo": "", "artefact": ""}
+        tool = Tool(**{**needed, "publish": "push", **entry})
+        return self.world.add(tool=tool.name, tool_entry=tool.to_dict(), clone="spike", data_url=url)
 
     def run(self, **entry: Any) -> Run:
         """Let the tool collect once."""
