@@ -71,6 +71,8 @@ def _value(what: str, verdict: Mapping[str, Any], control_text: str | None) -> s
 
 def _expected(verdict: Mapping[str, Any]) -> str:
     low, high = verdict["low"], verdict["high"]
+    if verdict["expected"] is None:
+        return "value: none yet, too few numbers count"
     basis = f", by {verdict['basis']}" if verdict.get("basis") else ""
     if low is None or high is None:
         return f"value: near {_short(verdict['expected'])}{basis}"

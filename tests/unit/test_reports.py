@@ -142,6 +142,11 @@ def test_an_anomaly_of_another_metric_is_shown_beside_the_control_metric() -> No
     ]
 
 
+def test_the_first_numbers_that_count_have_no_expected_range() -> None:
+    verdict = judge([0.0, 0.0, 5.0], "adaptive").to_dict()
+    assert "Expected value: none yet, too few numbers count" in _lines(verdict=verdict)
+
+
 def test_a_spike_around_zero_has_no_gain() -> None:
     verdict = judge([0.0, 0.0, 5.0], "rolling").to_dict()
     assert "Gain:not defined" in _lines(verdict=verdict)
