@@ -21,6 +21,9 @@ Json = dict[str, Any]
 WIDE = 10_000
 """Columns of a table that goes to a file or pipe: wide enough that no cell is folded or cut."""
 
+_LARGE = 1e15
+"""Whole numbers below this are exact as floats, and short."""
+
 
 class Format(StrEnum):
     """How results are printed."""
@@ -111,8 +114,15 @@ def cell(value: object) -> str:
         case dict():
             shown = {clean_line(str(key)): cell(inner) for key, inner in value.items() if inner is not None}
             return ", ".join(f"{key}={inner}" for key, inner in shown.items())
+        case float():
+            return _short(value)
         case _:
             return str(value)
+
+
+def _short(value: float) -> str:
+    """Give a count whole, and any other float with six significant digits, with an exponent where it is large."""
+    return f"{value:.0f}" if abs(value) < _LARGE and value.is_integer() else f"{value:.6g}"
 
 
 def _csv_line(cells: Iterable[str | int | float]) -> str:

@@ -11,6 +11,7 @@ from cli.attending import attend
 from cli.bodies import search
 from cli.errors import WrongUse
 from cli.exits import Exit
+from cli.output import Json
 from cli.session import Session
 from cli.streaming import collect_output, stream_output
 from cli.verbs import (
@@ -114,7 +115,15 @@ def get(session: Session, run_id: int, report: bool, events: bool, attempts: boo
     elif events:
         session.print_listing(session.server.list_events(run_id, limit), EVENT_COLUMNS)
     else:
-        session.printer.item(session.server.get_run(run_id))
+        found = session.server.get_run(run_id)
+        session.printer.item(_for_people(found) if session.is_for_people else found)
+
+
+def _for_people(found: Json) -> Json:
+    """Give a run with its verdict in words; programs get all of its figures."""
+    verdict = found.get("spike") or {}
+    words = [verdict[key] for key in ("status", "sentence") if verdict.get(key)]
+    return {**found, "spike": ": ".join(words)}
 
 
 @verb(run, "output", "run output 12 > output.txt", "run output 12 --tail 20 --follow")

@@ -53,7 +53,7 @@ def test_accept_shows_how_each_point_stands_now(maoctl: Run, server: StubServer)
     server.on("POST", DECISIONS, Reply(201, DECISION))
     lines = maoctl("tool", "accept", "spike", "--why", "right").out.splitlines()
     assert lines[0] == "Decision 3 about 'spike'; 1 from flagged to level; 1 from flagged to counted."
-    assert lines[-1].split() == ["data", "control", "control-2.csv", "7", "412.0", "flagged", "counted"]
+    assert lines[-1].split() == ["data", "control", "control-2.csv", "7", "412", "flagged", "counted"]
     maoctl("tool", "accept", "spike", "--metric", "rows", "--since", "7", "--why", "right")
     assert server.bodies("POST") == [
         {"kind": "accept", "why": "right"},

@@ -76,6 +76,27 @@ def test_csv_leaves_numbers_alone() -> None:
     assert printed(Format.CSV, {"name": -5, "at": False}) == "name,at\n-5,false\n"
 
 
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (1086.0, "1086"),
+        (1234567890.0, "1234567890"),
+        (1139.8834394081287, "1139.88"),
+        (0.00001234567, "1.23457e-05"),
+        (-6.085392328e300, "-6.08539e+300"),
+        (float("inf"), "inf"),
+        (float("nan"), "nan"),
+    ],
+)
+def test_a_float_is_short_in_a_table(value: float, shown: str) -> None:
+    assert printed(Format.TABLE, {"name": value, "at": {"low": value}}).split()[2:] == [shown, f"low={shown}"]
+
+
+def test_a_float_is_whole_for_programs() -> None:
+    assert json.loads(printed(Format.JSON, {"name": 1139.8834394081287})) == [{"name": 1139.8834394081287}]
+    assert "1139.8834394081287" in printed(Format.CSV, {"name": 1139.8834394081287})
+
+
 def test_an_empty_list_is_empty_in_each_format() -> None:
     assert printed(Format.TABLE).split() == ["NAME", "AT"]
     assert printed(Format.JSON) == "[]\n"

@@ -48,7 +48,7 @@ Data before
 
 Judged
   method                        rolling
-  parameters threshold percent  6.0
+  parameters threshold percent  6
 
 Attempt 1, before the last one
   number  1

@@ -222,6 +222,24 @@ def test_get_shows_a_run(maoctl: Run, server: StubServer) -> None:
     assert maoctl("run", "get", "12", "-o", "json").json["startTime"] == "2026-11-22T03:00:00Z"
 
 
+def test_the_verdict_on_a_run_is_in_words_for_people_and_whole_for_programs(maoctl: Run, server: StubServer) -> None:
+    verdict = {
+        "status": "drop",
+        "sentence": "1086 is too low.",
+        "low": -6.085392328e300,
+        "metrics": {"rows": {"low": 0.0}},
+    }
+    server.on("GET", "/api/runs/12", Reply(200, a_run("SUCCEEDED", spike=verdict)))
+    lines = maoctl("run", "get", "12").out.splitlines()
+    assert [line.split(maxsplit=1)[1] for line in lines if line.startswith("spike")] == ["drop: 1086 is too low."]
+    assert maoctl("run", "get", "12", "-o", "json").json["spike"] == verdict
+
+
+def test_a_run_that_nobody_judged_has_no_line_for_it(maoctl: Run, server: StubServer) -> None:
+    server.on("GET", "/api/runs/12", Reply(200, a_run("RUNNING", spike=None)))
+    assert "spike:" not in maoctl("run", "get", "12").out
+
+
 def test_get_shows_the_report_or_the_events(maoctl: Run, server: StubServer) -> None:
     server.on("GET", "/api/runs/12/report", Reply(values=a_report()))
     event = {"time": "2026-11-22T03:00:00Z", "fromStatus": None, "toStatus": "DEFINED", "actor": "root", "cause": None}
