@@ -20,7 +20,7 @@ DATASET = "dockerhub-latest"
 BACKEND_LABEL = "_execution_backend_id=process"
 _RUNS = 3
 _DONE = 0
-_SPIKE = 6
+_ANOMALY = 6
 _FOLDER = Path(__file__).resolve().parents[2] / "examples" / "demo"
 
 
@@ -77,11 +77,11 @@ def tell(settings: Settings, backend: str, say: Callable[[str], None]) -> None:
     remote = demo_parts.made_remote(settings.instance / "remotes" / f"{DATASET}.git", say)
     image = demo_parts.built_image(_FOLDER, say) if backend == "docker" else "none"
     _register(stage, remote, image, backend)
-    spikes = _run(stage)
+    anomalies = _run(stage)
     stage.maoctl("tool", "schedule", TOOL, "daily")
     stage.maoctl("tool", "list-scheduled")
     _show_commit(stage)
-    _say_farewell(stage, spikes)
+    _say_farewell(stage, anomalies)
 
 
 def _started(settings: Settings, say: Callable[[str], None]) -> Settings:
@@ -113,11 +113,13 @@ def _register(stage: _Stage, remote: str, image: str, backend: str) -> None:
 
 
 def _run(stage: _Stage) -> int:
-    stage.say("\nEach run adds one day to the data set; its figure is judged against the two days before.")
+    stage.say(
+        "\nA first run brings two weeks of the past, each later run a day. A figure is judged by those before it."
+    )
     run = ("tool", "run", TOOL, "--fail-on-spike")
-    spikes = sum(stage.maoctl(*run, also_good=(_SPIKE,)) == _SPIKE for _ in range(_RUNS))
+    anomalies = sum(stage.maoctl(*run, also_good=(_ANOMALY,)) == _ANOMALY for _ in range(_RUNS))
     stage.maoctl("run", "list")
-    return spikes
+    return anomalies
 
 
 def _show_commit(stage: _Stage) -> None:
@@ -127,13 +129,13 @@ def _show_commit(stage: _Stage) -> None:
     subprocess.run(command, check=False)
 
 
-def _say_farewell(stage: _Stage, spikes: int) -> None:
+def _say_farewell(stage: _Stage, anomalies: int) -> None:
     instance = stage.settings.instance
     url = f"http://{stage.settings.api.host}:{stage.settings.api.port}"
     verdict = (
-        "A run above shows a spike: that day the figure moved by more than 6 %. Nothing failed; have a look."
-        if spikes
-        else "No spike this time: run 3 holds one (maoctl run get 3), and 2020-04-01 holds the next."
+        "A run above shows an anomaly: its figure is outside the range that the days before let expect. Nothing failed."
+        if anomalies
+        else "No anomaly this time: the figures of these runs were as the days before let expect."
     )
     stage.say(f"""
 {verdict}
@@ -141,8 +143,10 @@ The product goes on running, and the tool will run every day at 00:00 UTC.
 
 Stop it:   make stop
 Try next:  export PATH={Path(sys.executable).parent}:$PATH MAO_INSTANCE={instance}
-           maoctl tool run {TOOL}    collect the next day
-           maoctl run get 3               see all that is known of a run
-           maoctl notification get        read who was told of the spike
-           maoctl doctor                  ask whether all is well
+           maoctl metric plot {TOOL}    draw the figures, the range of each, and the alarms
+           maoctl incident get                 see what is wrong now, and since when
+           maoctl run get 3                    see all that is known of a run
+           maoctl notification get             read who was told
+           maoctl tool run {TOOL}       collect the next day
+           maoctl doctor                       ask whether all is well
            {url}/api/docs shows the API; the token is in {instance / "maoctl.ini"}""")
