@@ -30,8 +30,13 @@ _TAIL_BASE = 4.0
 _TAIL_STEP = 0.8
 """Degrees of freedom of the errors: the fewer steps have been seen, the more extreme ones are to be expected."""
 _TENFOLD = 2.3
+_HUNDREDFOLD = 4.6
 _MOST_ERRORS = 8.0
-"""Tenfold and more than eight usual errors away is anomalous, however little is known of a series."""
+_MOST_LARGE_ERRORS = 2.0
+"""However little is known of a series, it is anomalous to be tenfold and eight usual errors away from what is expected.
+
+So it is to be a hundredfold and two usual errors away.
+"""
 _DRIFT_WEIGHT = 1.2
 _KEEP_OUT = 1.5
 _EARLY_KEEP_OUT = 1.4
@@ -127,7 +132,8 @@ def _reach(forecast: Forecast, size: float) -> float:
     """Give how far from a forecast a number has a deviation of ``size``, or may be at most."""
     freedom = _TAIL_BASE + _TAIL_STEP * forecast.steps
     reach = forecast.error * sqrt(freedom * expm1(min(size * size / (freedom + 1), _LARGEST_EXPONENT)))
-    return min(reach, max(_TENFOLD, _MOST_ERRORS * forecast.error))
+    large = max(_HUNDREDFOLD, _MOST_LARGE_ERRORS * forecast.error)
+    return min(reach, large, max(_TENFOLD, _MOST_ERRORS * forecast.error))
 
 
 def _as_loss(window: Window, forecasts: Sequence[Forecast], found: _Deviation, threshold: float) -> _Deviation:
