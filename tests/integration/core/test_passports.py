@@ -126,8 +126,8 @@ def test_what_judged_a_run_is_noted_with_every_parameter(world: World, tmp_path:
     detector = passport["detector"]
     assert detector.pop("verdict")["status"] == "not_enough_data"
     assert detector == {
-        "method": "rolling",
-        "parameters": {"threshold_percent": 6.0},
+        "method": "adaptive",
+        "parameters": {"threshold": 5.0, "minimum_percent": 2.0, "minimum_change": 0.0},
         "rule_version": 1,
         "version": __version__,
     }
