@@ -189,7 +189,11 @@ def test_a_bad_metric_is_shown_as_it_is() -> None:
 
 
 def test_a_failed_tool_shows_its_exit_code_and_last_lines_and_no_spike_section() -> None:
-    changes = {**FAILED, "message": "The tool ended with exit code 3.", "verdict": judge([900.0] * 3, "rolling").to_dict()}
+    changes = {
+        **FAILED,
+        "message": "The tool ended with exit code 3.",
+        "verdict": judge([900.0] * 3, "rolling").to_dict(),
+    }
     report = build_report(_facts(**changes, last_lines=["Fetching", "No data anomalies detected"]))
     assert report["text"].split("\n")[8:] == [
         "Run failed: The tool ended with exit code 3.",

@@ -36,7 +36,9 @@ class IncidentSchema(CamelSchema):
     kind = fields.String(validate=validate.OneOf(list(IncidentKind)))
     status = fields.String(metadata={"description": "The worst that was found.", "example": "drop"})
     metrics = fields.Dict(keys=fields.String(), values=fields.String(), metadata={"example": {"control": "drop"}})
-    summary = fields.String(metadata={"description": "The sentence of the worst.", "example": "control: 412 where 890 to 930 was expected."})
+    summary = fields.String(
+        metadata={"description": "The sentence of the worst.", "example": "control: 412 where 890 to 930 was expected."}
+    )
     runs = fields.Integer(metadata={"description": "How many runs were anomalous.", "example": 2})
     opened_at = fields.AwareDateTime()
     first_run = fields.Integer(allow_none=True)

@@ -220,7 +220,9 @@ def _a_run(callers: Callers, status: RunStatus, parent_id: int | None = None) ->
 
 def call(client: FlaskClient, route: str, **names: str) -> TestResponse:
     method, rule = route.split()
-    address = re.sub(r"<(\w+)>", lambda part: names.get(part[1], "1" if part[1] == "decision_id" else "olgas.txt"), rule) + QUERIES.get(route, "")
+    address = re.sub(
+        r"<(\w+)>", lambda part: names.get(part[1], "1" if part[1] == "decision_id" else "olgas.txt"), rule
+    ) + QUERIES.get(route, "")
     if route in BYTES:
         return client.open(address, method=method, data=b"mine", content_type="application/octet-stream")
     body = None if method in ("GET", "DELETE") else BODIES.get(route, {})

@@ -94,7 +94,9 @@ def test_what_the_server_decides_is_refused_by_name_in_every_object_of_every_bod
         for name in reversed(place):
             sent = {name: sent}
         method, path = route.split()
-        address = re.sub(r"{(\w+)}", lambda part: "1" if part[1].endswith("_id") and part[1] != "webhook_id" else "spike", path)
+        address = re.sub(
+            r"{(\w+)}", lambda part: "1" if part[1].endswith("_id") and part[1] != "webhook_id" else "spike", path
+        )
         answer = owner.open(address, method=method, json=sent, headers={"If-Match": '"7"'})
         told = answer.get_json().get("errors", {}).get("json", {})
         for name in place:
