@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import os
 import subprocess
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,10 @@ LATEST_IMAGES_GAINS = {"2020-01-18": -6.14, "2020-03-24": -9.08, "2020-04-01": 6
 ALL_DAYS = 209
 SOME_DAYS = slice(47, 72)
 SOME_HITS = {"latest_images": 1, "windows_images": 5}
+ORIGINAL_RULE = {
+    "control": {"method": "rolling"},
+    **dict.fromkeys(("rows", "files", "bytes", "duration_seconds"), False),
+}
 METRICS = tuple(HITS) if os.environ.get("MAO_TEST_ALL_METRICS") else ("latest_images", "windows_images")
 
 COLLECTOR = b"""#!/bin/sh
@@ -102,22 +107,29 @@ def test_every_day_is_collected_once_judged_as_expected_and_published(
     submitted: dict[str, list[int]] = {}
     for metric in hits:
         name = metric.replace("_", "-")
-        product.add_tool(name, collector, [], data_repo=_dataset(product, metric), env={"METRIC": metric})
+        wanted = {"data_repo": _dataset(product, metric), "env": {"METRIC": metric}, "metrics": ORIGINAL_RULE}
+        product.add_tool(name, collector, [], **wanted)
     for _ in days:
         for metric in hits:
             submitted.setdefault(metric, []).append(product.submit(metric.replace("_", "-")))
+    messages = 0
     for metric, run_ids in submitted.items():
         product.final(run_ids[-1], seconds=900)
-        _check_metric(product, metric, run_ids, days, hits[metric])
-    told = product.call("GET", "/api/notifications?limit=500").json()["items"]
-    assert len(told) == sum(hits.values())
+        messages += _check_metric(product, metric, run_ids, days, hits[metric])
+    product.until(lambda: len(_told(product)) >= messages, "everything is told")
+    assert len(_told(product)) == messages
     left = product.settings.node
     product.until(
         lambda: not engine.containers(all=True, filters={"label": f"mao.node={left}"}), "every container is removed"
     )
 
 
-def _check_metric(product: Product, metric: str, run_ids: list[int], days: list[dict[str, str]], hits: int) -> None:
+def _told(product: Product) -> list[dict[str, Any]]:
+    return list(product.call("GET", "/api/notifications?limit=500").json()["items"])
+
+
+def _check_metric(product: Product, metric: str, run_ids: list[int], days: list[dict[str, str]], hits: int) -> int:
+    """Check one metric's runs, and give how many messages there are of them: one for each end of a row of spikes."""
     runs = [product.run(run_id) for run_id in run_ids]
     assert {run["status"] for run in runs} == {"SUCCEEDED"}
     verdicts = [run["spike"]["status"] for run in runs]
@@ -135,6 +147,7 @@ def _check_metric(product: Product, metric: str, run_ids: list[int], days: list[
         first = _report(product, spikes["2020-01-18"]["id"])
         assert "Gain:-6.1" in first["text"]
         assert first["verdict"] == "spike"
+    return sum(now != before for before, now in pairwise(verdict == "spike" for verdict in verdicts))
 
 
 def _check_snapshots(product: Product, metric: str, runs: list[dict[str, Any]]) -> None:
