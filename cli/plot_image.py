@@ -113,7 +113,7 @@ def _draw_values(axes: Any, plot: Plot, scale: float) -> None:
 
 def _draw_decisions(axes: Any, plot: Plot) -> None:
     for number, decided in enumerate(plot.decisions):
-        index = plot.index_at(decided.at)
+        index = plot.index_of(decided)
         place = index if plot.is_by_order else decided.at
         axes.axvline(place, color="0.4", linestyle="--", linewidth=0.8)
         side, shift = ("left", 2) if plot.place(index) < 0.5 else ("right", -2)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
-from datetime import datetime
 
-from cli.plots import Plot
+from cli.plots import Decided, Plot
 
 HEIGHT = 16
 _DECIDED = "decided"
@@ -98,14 +97,14 @@ class _Grid:
     def decisions(self) -> str:
         line = [" "] * self._columns
         for decided in self._plot.decisions:
-            line[self._column(self._place_of(decided.at))] = decided.letter
+            line[self._column(self._place_of(decided))] = decided.letter
         return "".join(line)
 
-    def _place_of(self, at: datetime) -> float:
+    def _place_of(self, decided: Decided) -> float:
         first, last = self._plot.times
         if self._plot.is_by_order or first == last:
-            return self._plot.place(self._plot.index_at(at))
-        return (at - first).total_seconds() / (last - first).total_seconds()
+            return self._plot.place(self._plot.index_of(decided))
+        return (decided.at - first).total_seconds() / (last - first).total_seconds()
 
     def _column(self, place: float) -> int:
         return min(max(round(place * (self._columns - 1)), 0), self._columns - 1)

@@ -49,11 +49,15 @@ class PlotPoint:
 
 @dataclass(frozen=True)
 class Decided:
-    """What a person decided, and when the first point that it is about was measured; or when it was decided."""
+    """What a person decided, and when the first point that it is about was measured; or when it was decided.
+
+    ``index`` is the number of that point among those that are drawn.
+    """
 
     at: datetime
     letter: str
     sentence: str
+    index: int | None = None
 
 
 @dataclass(frozen=True)
@@ -116,9 +120,11 @@ class Plot:
         span = (last - first).total_seconds()
         return (self.points[index].at - first).total_seconds() / span if span else 0.5
 
-    def index_at(self, at: datetime) -> int:
-        """Give the number of the first point of that time or a later one, else of the last one."""
-        later = (index for index, point in enumerate(self.points) if point.at >= at)
+    def index_of(self, decided: Decided) -> int:
+        """Give the number of the point that a decision is shown at: the first that it is about, or of its time."""
+        if decided.index is not None:
+            return decided.index
+        later = (index for index, point in enumerate(self.points) if point.at >= decided.at)
         return next(later, len(self.points) - 1)
 
 
@@ -128,14 +134,14 @@ def plot_of(title: str, points: Sequence[Json], decisions: Sequence[Json]) -> Pl
     Raises:
         Refused: there is nothing to draw.
     """
-    found = [_point(point) for point in points]
-    drawn = [point for point in found if point is not None]
+    found = [(point.get("id"), read) for point in points if (read := _point(point)) is not None]
+    drawn = [point for _, point in found]
     if not points:
         raise Refused(f"There are no points of {title} in that time.", hint="Leave out --from, --to and --last.")
     if not drawn:
         raise Refused(f"None of the {len(points)} point(s) of {title} is a number, so there is nothing to draw.")
-    times = {point.get("id"): at for point in points if (at := parse_instant(str(point.get("measuredTime"))))}
-    decided = [made for decision in decisions if (made := _decided(decision, times, drawn)) is not None]
+    places = {number: index for index, (number, _) in enumerate(found)}
+    decided = [made for decision in decisions if (made := _decided(decision, places, drawn)) is not None]
     return Plot(title, drawn, sorted(decided, key=lambda made: made.at), without_value=len(points) - len(drawn))
 
 
@@ -148,12 +154,12 @@ def _point(point: Json) -> PlotPoint | None:
     return PlotPoint(at.astimezone(UTC), value, low, high, status, standing)
 
 
-def _decided(decision: Json, times: dict[object, datetime], drawn: Sequence[PlotPoint]) -> Decided | None:
+def _decided(decision: Json, places: dict[object, int], drawn: Sequence[PlotPoint]) -> Decided | None:
     """Give a decision that is in force and is about something that the plot shows, or was made in its time."""
     made = parse_instant(str(decision.get("decidedAt")))
     if made is None or decision.get("undoneAt"):
         return None
-    about = [times[point.get("id")] for point in decision.get("points") or () if point.get("id") in times]
+    about = [places[point.get("id")] for point in decision.get("points") or () if point.get("id") in places]
     first, last = min(point.at for point in drawn), max(point.at for point in drawn)
     if not about and not (decision.get("kind") == "mute" and first <= made <= last):
         return None
@@ -161,7 +167,9 @@ def _decided(decision: Json, times: dict[object, datetime], drawn: Sequence[Plot
     number = f" {len(about)} point(s)" if about else ""
     why = clean_line(str(decision.get("why") or ""))
     sentence = f"{kind}{number}, by {who} at {show_instant(made)}: {why}"
-    return Decided(min(about, default=made).astimezone(UTC), kind[:1].upper(), sentence)
+    index = min(about, default=None)
+    at = made.astimezone(UTC) if index is None else drawn[index].at
+    return Decided(at, kind[:1].upper(), sentence, index)
 
 
 def _number(value: object) -> float | None:

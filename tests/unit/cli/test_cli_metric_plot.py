@@ -200,3 +200,10 @@ def test_the_command_line_loads_the_library_only_where_an_image_is_wanted() -> N
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=Path(__file__).parents[3]
     )
     assert done.stdout == "False\n"
+
+
+def test_a_decision_stands_at_its_point_where_all_points_are_of_one_day(maoctl: Run, server: StubServer) -> None:
+    points = [a_point(number, measuredTime="2026-01-01T00:00:00+00:00") for number in (5, 4, 3, 2, 1)]
+    serve(server, points, {**REJECTED, "kind": "accept", "points": [{"id": 5}]})
+    lines = maoctl("metric", "plot", "spike", "--width", "80").out.splitlines()
+    assert next(line for line in lines if line.lstrip().startswith("decided")).endswith("A")
