@@ -11,10 +11,14 @@ from collections.abc import Iterable
 from benchmarks.spike_detectors import Begin
 from benchmarks.spike_product import product_method
 
+_ENOUGH = 150
+"""How many numbers before the first judged one are replayed: ``adaptive`` looks back at 100."""
+
 
 def adaptive(x: Iterable[float], h: int, daily: bool = False) -> list[float]:
-    """Score by the default method."""
-    return _scores(product_method("adaptive"), x, h, daily)
+    """Score by the default method, from no more of the history than it looks at."""
+    left_out = max(0, h - _ENOUGH)
+    return _scores(product_method("adaptive"), list(x)[left_out:], h - left_out, daily)
 
 
 def rolling(x: Iterable[float], h: int, daily: bool = False) -> list[float]:
