@@ -153,6 +153,7 @@ def test_parts_that_are_killed_come_back(running: Path) -> None:
         wait_until(lambda: api.missing_systems(connection) == [])
 
 
+@pytest.mark.long
 def test_a_kill_of_up_itself_does_not_stand_in_the_way_of_the_next_start(
     instance: Path, start_up: Callable[[], subprocess.Popen[bytes]]
 ) -> None:

@@ -62,6 +62,7 @@ def test_an_agent_killed_during_a_run_goes_on_with_the_same_container(
     _check_counting_run(product, engine, run_id, began)
 
 
+@pytest.mark.long
 def test_a_tool_that_ends_while_no_agent_is_there_is_recorded_by_the_next(
     product: Product, image: str, engine: Any
 ) -> None:
@@ -136,6 +137,7 @@ def test_a_job_that_is_due_while_etcd_is_down_runs_when_it_is_back(product: Prod
     assert product.final(run_id)["status"] == "SUCCEEDED"
 
 
+@pytest.mark.long
 def test_killed_api_workers_lose_no_run_that_was_accepted(product: Product, image: str) -> None:
     product.start_api()
     product.add_tool("quick", image, ["true"], labels={"_execution_backend_id": "dummy"})

@@ -70,6 +70,7 @@ def test_an_agent_that_is_frozen_is_dislodged_and_does_no_harm_when_it_wakes(
     assert sorted(_starts(engine, product, began)) == sorted([str(run_id), str(later), str(later + 1)])
 
 
+@pytest.mark.long
 def test_an_agent_that_is_told_to_stop_leaves_its_runs_to_the_next(product: Product, image: str, engine: Any) -> None:
     began = time.time()
     agent = product.start()
