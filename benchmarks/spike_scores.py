@@ -1,7 +1,7 @@
 """The product's methods as plain functions, for judges other than the one in this folder.
 
 Each takes all numbers ``x``, the length ``h`` of the history, and whether the numbers are daily; it gives one score for
-each of ``x[h:]``, judged with only the numbers before it. A score above 1 is an alarm.
+each of ``x[h:]``, judged with only the numbers before it. A score of 1 or more is an alarm.
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ from app.spike.points import Point, Series, Standing, as_points, finite
 from app.spike.verdict import Finding, Status, Verdict
 
 _TAIL = 0.25
+"""The power of its share by which a metric allows for more; decision 21 says why it is this one."""
 LONGEST_PAST = 1000
 """How many points before it a number is judged by, at most."""
 

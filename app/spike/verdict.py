@@ -53,10 +53,10 @@ _ANOMALIES = frozenset({Status.SPIKE, Status.DROP, Status.ZERO, Status.DRIFT, St
 class Finding:
     """What a method found of one number: the part of a verdict that differs between methods.
 
-    ``low`` and ``high`` are the ends of the accepted interval and belong to it. ``score`` is 0 for no deviation and
-    more than 1 for an anomaly. ``basis`` says in a few words what the expectation was made of. ``standing`` is what the
-    number is for those after it, and ``takes_over`` how many points directly before it, flagged so far, count with it
-    from now on as a new level.
+    ``low`` and ``high`` are the ends of the accepted interval and belong to it. ``score`` is 0 for no deviation; from 1
+    on it is an anomaly (with ``rolling``, above 1). ``basis`` says in a few words what the expectation was made of.
+    ``standing`` is what the number is for those after it, and ``takes_over`` how many points directly before it,
+    flagged so far, count with it from now on as a new level; points that judge nothing may lie between.
     """
 
     status: Status
